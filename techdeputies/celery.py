@@ -1,0 +1,24 @@
+"""The Celery app and the clock.
+
+Every job of the clock takes "what is due" from rows, so two beats, or none for an hour, do no harm.
+"""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "techdeputies.settings")
+
+app = Celery("techdeputies")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+app.conf.beat_schedule = {
+    "drain-outbox": {"task": "emails.tasks.drain_outbox", "schedule": 15.0},
+    "drain-critical": {"task": "emails.tasks.drain_critical", "schedule": 15.0},
+    "recover-stuck-mail": {"task": "emails.tasks.recover_stuck", "schedule": 60.0},
+    "remind-of-visits": {"task": "booking.tasks.send_due_reminders", "schedule": 300.0},
+    "finish-cancelled-events": {"task": "booking.tasks.finish_cancelled_events", "schedule": 60.0},
+    "forget-expired-sign-ins": {"task": "accounts.tasks.forget_expired", "schedule": 3600.0},
+    "forget-old-limits": {"task": "settings_app.tasks.forget_old_limits", "schedule": 3600.0},
+}
