@@ -19,6 +19,7 @@ app.conf.beat_schedule = {
     "recover-stuck-mail": {"task": "emails.tasks.recover_stuck", "schedule": 60.0},
     "remind-of-visits": {"task": "booking.tasks.send_due_reminders", "schedule": 300.0},
     "finish-cancelled-events": {"task": "booking.tasks.finish_cancelled_events", "schedule": 60.0},
+    "end-lapsed-plans": {"task": "billing.tasks.end_lapsed_plans", "schedule": 900.0},
     "forget-expired-sign-ins": {"task": "accounts.tasks.forget_expired", "schedule": 3600.0},
     "forget-old-limits": {"task": "settings_app.tasks.forget_old_limits", "schedule": 3600.0},
 }

@@ -1,0 +1,1 @@
+"""What billing can do, by subject: ``subscriptions`` for plans and their allowance."""

@@ -1,0 +1,199 @@
+"""Who has a plan, and the sessions taken from it.
+
+The allowance is counted from the rows of ``visit_uses`` under the plan's lock, never stepped.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Count, F, Q
+from django.utils import timezone
+
+from accounts.models import User
+from audit.actors import Actor
+from audit.services import record_admin_action
+from billing.exceptions import NoActivePlan, PlanAlreadyActive, PlanAlreadyEnded, PlanPaused, VisitsUsedUp
+from billing.models import Plan, SubscriptionStatus, UserSubscription, VisitUse
+from billing.signals import subscription_ended
+from settings_app.services import zone_for
+from techdeputies.lib.times import month_day
+
+
+class Allowance(NamedTuple):
+    """Sessions of one period: ``used`` stand in it, ``credited`` came back to it from earlier ones."""
+
+    used: int
+    credited: int
+
+    @property
+    def counted(self) -> int:
+        """What the period has cost so far; never below zero."""
+        return max(0, self.used - self.credited)
+
+    def left(self, plan: Plan) -> int:
+        return max(0, plan.session_limit - self.used + self.credited)
+
+
+def lock(subscription_id: int) -> UserSubscription:
+    """The plan's row, locked until the transaction ends. The first lock of every booking path."""
+    return (
+        UserSubscription.objects.select_related("plan")
+        .select_for_update(of=("self",), no_key=True)
+        .get(pk=subscription_id)
+    )
+
+
+def lock_live(user: User) -> UserSubscription:
+    """The person's live plan, locked. Raises NoActivePlan when there is none or its time is over."""
+    subscription = (
+        UserSubscription.objects.live()
+        .filter(user=user)
+        .select_related("plan")
+        .select_for_update(of=("self",), no_key=True)
+        .order_by("pk")
+        .last()
+    )
+    if subscription is None:
+        raise NoActivePlan
+    if subscription.current_period_end <= timezone.now():
+        raise NoActivePlan("Your plan has ended. Please call us and we will start a new one with you.")
+    return subscription
+
+
+def allowance(subscription: UserSubscription) -> Allowance:
+    """Sessions used from, and credited to, the present period. Trustworthy only under the plan's lock."""
+    start = subscription.current_period_start
+    counts = VisitUse.objects.filter(subscription=subscription).aggregate(
+        used=Count("id", filter=Q(period_start=start, returned_at__isnull=True)),
+        credited=Count("id", filter=Q(credited_period_start=start) & ~Q(period_start=F("credited_period_start"))),
+    )
+    return Allowance(**counts)
+
+
+def use_visit(*, user: User, cause: str) -> VisitUse:
+    """Take one session from the person's plan; the plan stays locked until the transaction ends.
+
+    ``cause`` is unique for ever: booking id and revision. Raises NoActivePlan, PlanPaused or VisitsUsedUp.
+    """
+    subscription = lock_live(user)
+    if subscription.status == SubscriptionStatus.PAST_DUE:
+        raise PlanPaused
+    counts = allowance(subscription)
+    if not subscription.plan.is_unlimited and counts.left(subscription.plan) == 0:
+        raise VisitsUsedUp(used_up_words(subscription.plan, subscription.current_period_end, user))
+    use = VisitUse.objects.create(
+        subscription=subscription,
+        user=user,
+        cause=cause,
+        period_start=subscription.current_period_start,
+    )
+    _store_count(subscription, counts._replace(used=counts.used + 1))
+    return use
+
+
+def return_visit(*, use: VisitUse) -> None:
+    """Give the session back; a second call changes nothing.
+
+    Returned after a renewal, it is credited to the period that runs now.
+    """
+    subscription = lock(use.subscription_id)
+    start = subscription.current_period_start
+    returned = VisitUse.objects.filter(pk=use.pk, returned_at__isnull=True).update(
+        returned_at=timezone.now(),
+        credited_period_start=None if use.period_start == start else start,
+    )
+    if returned:
+        _store_count(subscription, allowance(subscription))
+
+
+@transaction.atomic
+def grant_plan(
+    *, user: User, plan: Plan, actor: Actor, reason: str, ends_at: datetime | None = None
+) -> UserSubscription:
+    """Give a person a plan without payment, until ``ends_at`` or for a month.
+
+    Raises PlanAlreadyActive while another plan is live.
+    """
+    # The person's row is the lock: two grants at once must not both see "no plan".
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if UserSubscription.objects.live().filter(user=user).exists():
+        raise PlanAlreadyActive
+    now = timezone.now()
+    subscription = UserSubscription.objects.create(
+        user=user,
+        plan=plan,
+        current_period_start=now,
+        current_period_end=ends_at or a_month_after(now),
+        granted_by=actor.user,
+        grant_reason=reason,
+    )
+    record_admin_action(actor=actor, action="plan_granted", target=user, details={"plan": plan.name})
+    return subscription
+
+
+@transaction.atomic
+def end_plan(*, subscription: UserSubscription, actor: Actor, reason: str) -> UserSubscription:
+    """End a plan that staff gave, now. Raises PlanAlreadyEnded."""
+    subscription = lock(subscription.pk)
+    if subscription.status not in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE):
+        raise PlanAlreadyEnded
+    now = timezone.now()
+    subscription.status = SubscriptionStatus.CANCELLED
+    subscription.cancelled_at = now
+    subscription.current_period_end = min(subscription.current_period_end, now)
+    subscription.save(update_fields=["status", "cancelled_at", "current_period_end", "updated_at"])
+    record_admin_action(
+        actor=actor, action="plan_ended", target=subscription.user, details={"reason_given": bool(reason)}
+    )
+    subscription_ended.send(sender=UserSubscription, subscription=subscription)
+    return subscription
+
+
+def end_lapsed_plans() -> int:
+    """Mark plans that staff gave and whose time is over as ended; the number of them.
+
+    Plans with a Stripe subscription are left alone: Stripe says when those end.
+    """
+    lapsed = UserSubscription.objects.filter(
+        stripe_subscription_id__isnull=True,
+        current_period_end__lte=timezone.now(),
+        status=SubscriptionStatus.ACTIVE,
+    )
+    ended = 0
+    for subscription_id in list(lapsed.order_by("pk").values_list("pk", flat=True)[:500]):
+        with transaction.atomic():
+            subscription = lock(subscription_id)
+            if subscription.status != SubscriptionStatus.ACTIVE or subscription.current_period_end > timezone.now():
+                continue
+            subscription.status = SubscriptionStatus.EXPIRED
+            subscription.save(update_fields=["status", "updated_at"])
+            subscription_ended.send(sender=UserSubscription, subscription=subscription)
+            ended += 1
+    return ended
+
+
+def used_up_words(plan: Plan, period_end: datetime, user: User) -> str:
+    """ "You have used your 5 sessions for this month. The next ones come on December 14." """
+    count = plan.session_limit
+    sessions = "1 session" if count == 1 else f"{count} sessions"
+    return (
+        f"You have used your {sessions} for this month. "
+        f"The next ones come on {month_day(period_end, zone_for(user))}. You can also call us."
+    )
+
+
+def a_month_after(moment: datetime) -> datetime:
+    """The same day next month, or its last day where that month is shorter."""
+    year, month = divmod(moment.month, 12)
+    year, month = moment.year + year, month + 1
+    return moment.replace(year=year, month=month, day=min(moment.day, monthrange(year, month)[1]))
+
+
+def _store_count(subscription: UserSubscription, counts: Allowance) -> None:
+    UserSubscription.objects.filter(pk=subscription.pk).update(
+        session_booked_this_month=counts.counted, updated_at=timezone.now()
+    )
