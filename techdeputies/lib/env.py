@@ -95,10 +95,10 @@ def database() -> dict[str, Any]:
             name = candidate
     raw = text(name)
     try:
-        config = environ.Env.db_url_config(raw)
-    except Exception:
+        config = environ.Env.db_url_config(raw) if raw.startswith(("postgres://", "postgresql://")) else {}
+    except ValueError:
         config = {}
-    if "postgres" not in config.get("ENGINE", "") or not config.get("NAME"):
+    if not config.get("NAME"):
         raise ImproperlyConfigured(f"The environment variable {name} is not a postgres:// address.")
     config["ENGINE"] = "django.db.backends.postgresql"
     options = config.setdefault("OPTIONS", {})
