@@ -101,7 +101,7 @@ class AdminSite(admin.AdminSite):
                         "models": found,
                     }
                 )
-        rest = [model for model in models.values()]
+        rest = list(models.values())
         if rest:
             grouped.append(
                 {"name": "More", "app_label": "more", "app_url": "", "has_module_perms": True, "models": rest}

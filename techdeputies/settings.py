@@ -57,8 +57,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "techdeputies.health.HealthMiddleware",
     "techdeputies.middleware.SecurityHeadersMiddleware",
+    "techdeputies.health.HealthMiddleware",
     "techdeputies.middleware.DatabaseDownMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -243,4 +243,6 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 
 # --- Logs ---------------------------------------------------------------------------------------------
+# Its finder believes a forged X-Forwarded-For; ``logs.bind_client_address`` binds ours.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 from techdeputies.logs import LOGGING  # noqa: E402, F401
