@@ -8,8 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
+from techdeputies.errors import report_to
 from techdeputies.lib import env
+from techdeputies.logs import LOGGING as LOGGING
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".local"))).resolve()
@@ -218,6 +221,16 @@ ANYMAIL = {
 EMAIL_BATCH_SIZE = 32
 EMAIL_SENDER_THREADS = 8
 
+# --- Stripe -------------------------------------------------------------------------------------------
+STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY", "sk_test_stand_in" if DEBUG else None)
+STRIPE_PUBLISHABLE_KEY = env.text("STRIPE_PUBLISHABLE_KEY", "pk_test_stand_in" if DEBUG else None)
+STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRETS", "whsec_stand_in" if DEBUG else None)
+STRIPE_API_BASE = env.address("STRIPE_API_BASE", "https://api.stripe.com")
+if "_live_" in STRIPE_SECRET_KEY and STRIPE_API_BASE != "https://api.stripe.com":
+    raise ImproperlyConfigured(
+        "The environment variable STRIPE_API_BASE must not be set with a live STRIPE_SECRET_KEY."
+    )
+
 # --- Celery (engineering notes, A2) -------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
 CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -242,7 +255,5 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 
-# --- Logs ---------------------------------------------------------------------------------------------
-# Its finder believes a forged X-Forwarded-For; ``logs.bind_client_address`` binds ours.
-DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
-from techdeputies.logs import LOGGING  # noqa: E402, F401
+if SENTRY_DSN:
+    report_to(SENTRY_DSN)
