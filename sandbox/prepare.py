@@ -1,0 +1,23 @@
+"""Bring the database up to date: migrations and seeds in one process, so that a start pays for Django once."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import django
+from django.core.management import call_command
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "techdeputies.settings")
+    django.setup()
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("seed_plans", verbosity=0)
+    call_command("seed_email_templates", verbosity=0)
+    if "--demo" in sys.argv[1:]:
+        call_command("seed_demo")
+
+
+if __name__ == "__main__":
+    main()
