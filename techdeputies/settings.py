@@ -232,7 +232,8 @@ if "_live_" in STRIPE_SECRET_KEY and STRIPE_API_BASE != "https://api.stripe.com"
     )
 
 # --- Celery (engineering notes, A2) -------------------------------------------------------------------
-CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
+# Celery names a socket address and its database number otherwise than redis-py.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 120,
     "unacked_restore_interval": 5,
