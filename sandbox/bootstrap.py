@@ -4,6 +4,8 @@ Run by the system's Python, so only the standard library is used, and nothing ne
 a too old Python is told so in one sentence.
 """
 
+from __future__ import annotations
+
 import fcntl
 import hashlib
 import os
@@ -16,7 +18,7 @@ VENV = os.path.join(ROOT, ".venv")
 LOCK_FILES = ("requirements.txt", "requirements-dev.txt")
 
 
-def wanted_stamp():
+def wanted_stamp() -> str:
     """What the environment should be made of: the lock files, the Python, and the place (scripts name it)."""
     digest = hashlib.sha256()
     for name in LOCK_FILES:
@@ -26,7 +28,7 @@ def wanted_stamp():
     return digest.hexdigest()
 
 
-def run(command, words):
+def run(command: list[str], words: str) -> None:
     """Run one step; its output is shown only when it fails."""
     result = subprocess.run(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -36,7 +38,7 @@ def run(command, words):
         sys.exit(words)
 
 
-def make_environment():
+def make_environment() -> None:
     python = os.path.join(VENV, "bin", "python")
     usable = (
         os.path.exists(python)
@@ -60,7 +62,7 @@ def make_environment():
     )
 
 
-def main():
+def main() -> None:
     if sys.version_info < (3, 11):
         sys.exit(
             "Python 3.11 or newer is needed, and this is %d.%d. Run: make PYTHON=python3.11" % sys.version_info[:2]
