@@ -50,6 +50,8 @@ class AdminActionAudit(models.Model):
     action = models.CharField(max_length=100)
     target_user_id = models.IntegerField(null=True, blank=True, help_text="No key: outlives its person.")
     target_email = models.CharField(max_length=254, null=True, blank=True)
+    object_type = models.CharField(max_length=100, blank=True, default="", db_default="", help_text="Kind of row.")
+    object_id = models.CharField(max_length=64, blank=True, default="", db_default="", help_text="Its key.")
     details = models.JSONField(null=True, blank=True)
     ip_address = models.CharField(max_length=64, null=True, blank=True)
     user_agent = models.TextField(null=True, blank=True)
@@ -63,6 +65,7 @@ class AdminActionAudit(models.Model):
         indexes = [
             models.Index(fields=["-created_at"], name="admin_action_newest"),
             models.Index(fields=["target_user_id"], name="admin_action_target"),
+            models.Index(fields=["object_type", "object_id"], name="admin_action_object"),
         ]
 
     def __str__(self) -> str:
