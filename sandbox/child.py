@@ -31,6 +31,10 @@ class FolderLock:
         self.path = path
         self.fd = -1
 
+    @property
+    def is_held(self) -> bool:
+        return self.fd >= 0
+
     def acquire(self, wait_seconds: float = 0.0) -> bool:
         """Take the lock, waiting at most ``wait_seconds``. False when somebody else keeps it."""
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

@@ -48,7 +48,7 @@ class DataFolder:
         self.lock.release()
 
     def __enter__(self) -> Self:
-        return self.open()
+        return self if self.lock.is_held else self.open()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -56,12 +56,13 @@ class Run:
         self.address = f"http://127.0.0.1:{port}"
         self.environ = dict(environ)
         self.env: dict[str, str] = {}
+        self.servers: Servers | None = None
         self.supervisor = Supervisor(folder, say)
         self.supervisor.fixed_facts["supervisor"] = {"pid": os.getpid(), "address": self.address}
 
     def start(self) -> None:
         secrets = self.folder.secrets()
-        servers = Servers(self.folder, self.environ, say=say)
+        servers = self.servers = Servers(self.folder, self.environ, say=say)
         self.env = {
             "DEBUG": "1",
             "SITE_URL": self.address,
@@ -169,6 +170,8 @@ class Run:
 
     def stop(self) -> None:
         self.supervisor.stop(STOP_ORDER)
+        if self.servers:
+            self.servers.tidy()
         self.folder.forget("state.json", "env.json")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
@@ -59,6 +60,14 @@ class Servers:
             self.valkey.stop()
         if self.postgres:
             self.postgres.stop()
+        self.tidy()
+
+    def tidy(self) -> None:
+        """After the stop: remove the folder of the sockets where it lies in /tmp."""
+        for server in (self.postgres, self.valkey):
+            if server and server.home not in server.sockets.parents:
+                with contextlib.suppress(OSError):
+                    server.sockets.rmdir()
 
     @property
     def env(self) -> dict[str, str]:

@@ -40,7 +40,8 @@ class Valkey:
     def __init__(self, *, home: Path, account: Account | None, log: Path) -> None:
         self.home, self.account, self.log = home, account, log
         self.folder = home / "valkey"
-        self.socket = socket_folder(home, account) / "valkey.sock"
+        self.sockets = socket_folder(home, account)
+        self.socket = self.sockets / "valkey.sock"
         self.program = self._reachable_program()
         self.child: Child | None = None
 
