@@ -64,6 +64,7 @@ class Child:
     role: str
     process: subprocess.Popen[bytes]
     life_line: int | None = None
+    is_cleared: bool = False
 
     @property
     def pid(self) -> int:
@@ -86,6 +87,9 @@ class Child:
 
     def clear_away(self) -> None:
         """End what a dead program left in its process group, and let go of its pipe."""
+        if self.is_cleared:
+            return
+        self.is_cleared = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         if self.life_line is not None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from sandbox import child as children
 from sandbox import environment
@@ -89,6 +90,7 @@ class Run:
 
     def start_servers(self, servers: Servers, mailgun: MailgunStandIn | None) -> None:
         services = []
+        facts: dict[str, Any]
         if (postgres := servers.postgres) is not None:
             facts = {"socket": str(postgres.socket), "address": postgres.url}
             services.append(Service("postgres", postgres.launch, POSTGRES_PLAN, facts, postgres.wait_ready))

@@ -7,6 +7,7 @@ they are. Exits with the command's code.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 
@@ -19,10 +20,14 @@ def main(command: list[str]) -> int:
     def end(_signum: int, _frame: object) -> None:
         sys.exit(143)
 
+    program = shutil.which(command[0]) if command else None
+    if program is None:
+        print("Name the command to run: python -m sandbox.with_servers COMMAND...", file=sys.stderr)
+        return 2
     signal.signal(signal.SIGTERM, end)
     try:
         with throwaway_servers(os.environ) as addresses:
-            child = children.start(command, role="command", env={**os.environ, **addresses})
+            child = children.start([program, *command[1:]], role="command", env={**os.environ, **addresses})
             try:
                 return child.process.wait()
             finally:
