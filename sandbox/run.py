@@ -180,7 +180,9 @@ class Run:
 def main(arguments: Sequence[str] = ()) -> int:
     """Run until asked to stop; with ``--stop-with-parent`` also until the starting process is gone."""
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, ask_once)
+        # nohup has SIGHUP ignored, and that wish stands.
+        if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, ask_once)
     parent = os.getppid()
     try:
         with DataFolder(Path(os.environ.get("DATA_DIR", "").strip() or ROOT / ".local")) as folder:
