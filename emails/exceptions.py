@@ -1,0 +1,21 @@
+"""What goes wrong with mail: one refusal for people, the rest for us."""
+
+from __future__ import annotations
+
+from techdeputies.lib.exceptions import DomainError
+
+
+class InvalidRecipient(DomainError):
+    message = "That email address does not look right. Please check it and try again."
+
+
+class UnknownTemplate(LookupError):
+    """Neither a row of ``email_templates`` nor a folder of message files has this name: a defect of ours."""
+
+
+class TemplateFault(Exception):
+    """A template cannot be used: bad syntax, a variable nobody gave, or a limit reached. The text says which."""
+
+
+class LookUpUnavailable(Exception):
+    """The provider could not be asked what became of a mail: no read key, or no usable answer."""

@@ -1,0 +1,52 @@
+"""One task per batch, not per mail: woken after a commit, and run by the beat for what was missed."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import Task, shared_task
+from django.core.cache import cache
+
+from emails.services import delivery
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def drain_outbox() -> None:
+    """Send what is due; a second run at the same time finds other rows or none."""
+    _drain(drain_outbox, critical_only=False)
+
+
+@shared_task
+def drain_critical() -> None:
+    """The same for critical mail only: its own queue and worker, so that news never delays a reset link."""
+    _drain(drain_critical, critical_only=True)
+
+
+@shared_task
+def recover_stuck() -> None:
+    """Find out about mails whose worker died or whose answer was lost."""
+    if delivery.recover():
+        _queue(drain_outbox)
+
+
+def wake_key(task_name: str) -> str:
+    """The cache key that stands while a run is asked for and has not begun."""
+    return f"mail:wake:{task_name}"
+
+
+def _drain(task: Task, *, critical_only: bool) -> None:
+    # Before the first claim: who commits from now on asks for another run.
+    cache.delete(wake_key(task.name))
+    report = delivery.drain(critical_only=critical_only)
+    if report.has_more:
+        _queue(task)
+
+
+def _queue(task: Task) -> None:
+    try:
+        task.apply_async(retry=False, expires=60)
+    except Exception as error:
+        # The rows are the truth: the beat's next run finds them.
+        logger.warning("mail_wake_failed", extra={"error": type(error).__name__})
