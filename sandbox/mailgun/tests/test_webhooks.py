@@ -1,0 +1,211 @@
+"""Events as they are posted: their shape beside Mailgun's own samples, their signature, their retries."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.mailgun import StandIn
+from sandbox.mailgun.tests.conftest import message
+
+
+class Receiver:
+    """A product that notes each post and answers what it is told."""
+
+    def __init__(self) -> None:
+        self.posts: list[dict[str, Any]] = []
+        self.answers: list[int] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.posts.append(json.loads(body))
+                self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/webhooks/mailgun?from=test"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def kinds(self) -> list[str]:
+        return [post["event-data"]["event"] for post in self.posts]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.server.shutdown()
+    receiver.server.server_close()
+
+
+@pytest.fixture
+def mailgun(receiver: Receiver) -> Iterator[StandIn]:
+    with StandIn(webhook_url=receiver.url, retry_seconds=(0.01, 0.01), signing_key="key-1") as stand_in:
+        yield stand_in
+
+
+def send(mailgun: StandIn, **fields: Any) -> None:
+    address = f"{mailgun.url}/{mailgun.config.domain}/messages"
+    answer = requests.post(address, data=message(**fields), auth=("api", mailgun.config.api_key), timeout=5)
+    assert answer.status_code == 200
+
+
+def test_an_event_is_signed_over_timestamp_and_token(mailgun: StandIn, receiver: Receiver) -> None:
+    send(mailgun, v__job="5")
+    assert mailgun.wait_for_webhooks()
+
+    [post] = receiver.posts
+    given = post["signature"]
+    expected = hmac.new(b"key-1", (given["timestamp"] + given["token"]).encode(), hashlib.sha256).hexdigest()
+    assert given["signature"] == expected
+    assert len(given["token"]) == 50
+    assert len(given["timestamp"]) == 10
+    assert post["event-data"]["event"] == "accepted"
+    assert post["event-data"]["user-variables"] == {"job": "5"}
+
+
+def test_events_come_in_the_order_they_happened(mailgun: StandIn, receiver: Receiver) -> None:
+    send(mailgun)
+    for kind in ("delivered", "opened", "clicked", "temporary_fail"):
+        mailgun.happen(mailgun.last(), kind)
+    assert mailgun.wait_for_webhooks()
+
+    assert receiver.kinds == ["accepted", "delivered", "opened", "clicked", "failed"]
+    assert receiver.posts[3]["event-data"]["url"] == "http://127.0.0.1:8000/booking/visits/abc/"
+    assert receiver.posts[4]["event-data"]["severity"] == "temporary"
+    assert mailgun.suppressed() == []
+
+
+@pytest.mark.parametrize("final", [200, 406])
+def test_anything_but_200_and_406_is_tried_again_with_a_new_token(
+    mailgun: StandIn, receiver: Receiver, final: int
+) -> None:
+    receiver.answers = [204, 503, final]
+
+    send(mailgun)
+    assert mailgun.wait_for_webhooks()
+
+    assert len(receiver.posts) == 3
+    assert len({post["signature"]["token"] for post in receiver.posts}) == 3
+    assert len({post["event-data"]["id"] for post in receiver.posts}) == 1
+
+
+def test_retries_end(mailgun: StandIn, receiver: Receiver) -> None:
+    receiver.answers = [500] * 10
+
+    send(mailgun)
+    assert mailgun.wait_for_webhooks()
+
+    assert len(receiver.posts) == 3
+
+
+def test_a_delivery_notice_is_not_tried_again(mailgun: StandIn, receiver: Receiver) -> None:
+    send(mailgun)
+    assert mailgun.wait_for_webhooks()
+    receiver.answers = [500]
+
+    mailgun.happen(mailgun.last(), "delivered")
+    assert mailgun.wait_for_webhooks()
+
+    assert receiver.kinds == ["accepted", "delivered"]
+
+
+def test_a_receiver_that_is_away_loses_nothing_but_time(mailgun: StandIn, receiver: Receiver) -> None:
+    receiver.server.shutdown()
+    receiver.server.server_close()
+
+    send(mailgun)
+
+    assert mailgun.wait_for_webhooks()
+    assert receiver.posts == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("permanent_fail", "bounces"), ("complained", "complaints"), ("unsubscribed", "unsubscribes")]
+)
+def test_a_bounce_a_complaint_and_an_unsubscribe_fill_mailguns_own_lists(
+    mailgun: StandIn, receiver: Receiver, kind: str, name: str
+) -> None:
+    send(mailgun)
+    mailgun.happen(mailgun.last(), kind)
+    send(mailgun)
+    assert mailgun.wait_for_webhooks()
+
+    assert mailgun.suppressed(name) == ["grace@example.net"]
+    assert receiver.kinds[-2:] == ["accepted", "failed"]
+
+
+def test_automatic_delivery_follows_acceptance(receiver: Receiver) -> None:
+    with StandIn(webhook_url=receiver.url, auto_deliver=True) as mailgun:
+        send(mailgun)
+        send(mailgun, o__testmode="yes")
+        assert mailgun.wait_for_webhooks()
+
+    assert receiver.kinds == ["accepted", "delivered", "accepted"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("accepted", {"method", "storage", "envelope", "flags", "api-key-id"}),
+        ("delivered", {"storage", "envelope", "flags", "recipient-provider", "delivery-status"}),
+        ("opened", {"ip", "geolocation", "client-info", "recipient-provider"}),
+        ("clicked", {"ip", "geolocation", "client-info", "recipient-provider", "url"}),
+        ("unsubscribed", {"ip", "geolocation", "client-info", "recipient-provider", "storage"}),
+        ("complained", {"storage", "envelope"}),
+        (
+            "temporary_fail",
+            {"storage", "envelope", "flags", "recipient-provider", "delivery-status", "severity", "reason"},
+        ),
+        (
+            "permanent_fail",
+            {"storage", "envelope", "flags", "recipient-provider", "delivery-status", "severity", "reason"},
+        ),
+    ],
+)
+def test_each_event_has_the_fields_of_mailguns_samples(mailgun: StandIn, kind: str, names: set[str]) -> None:
+    common = {
+        "event", "id", "timestamp", "log-level", "account", "domain", "recipient", "recipient-domain", "tags",
+        "campaigns", "user-variables", "message",
+    }  # fmt: skip
+    send(mailgun)
+    if kind != "accepted":
+        mailgun.happen(mailgun.last(), kind)
+
+    event = mailgun.events(mailgun.last())[-1]
+
+    assert set(event) == common | names
+    assert isinstance(event["timestamp"], float)
+    assert event["user-variables"] == []  # none were given
+    assert ("to" in event["message"]["headers"]) == (kind not in ("opened", "clicked", "unsubscribed"))
+
+
+def test_long_variables_arrive_as_a_cut_string(mailgun: StandIn, receiver: Receiver) -> None:
+    send(mailgun, v__note="x" * 5000)
+
+    [event] = mailgun.events(mailgun.last())
+
+    assert event["user-variables"].startswith('{"note": "xxx')
+    assert len(event["user-variables"]) == 4096
+
+
+def test_without_an_address_nothing_is_posted() -> None:
+    with StandIn() as mailgun:
+        send(mailgun)
+        assert mailgun.wait_for_webhooks(timeout=0)
+        assert [event["event"] for event in mailgun.events(mailgun.last())] == ["accepted"]
