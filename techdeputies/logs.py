@@ -41,6 +41,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # The database quotes the row that broke a rule.
     (re.compile(r"(Key \([^)]*\)=\()[^)]*(\))"), rf"\1{HIDDEN}\2"),
     (re.compile(r"(Failing row contains \()[^\n]*(\))"), rf"\1{HIDDEN}\2"),
+    (re.compile(r"(?i)\b((?:bearer|basic)\s+)[A-Za-z0-9+/._~=-]{8,}"), rf"\1{HIDDEN}"),
     # name=value and "name": "value" pairs inside a text.
     (
         re.compile(
@@ -49,7 +50,6 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(r"(?i)\b((?:bearer|basic)\s+)[A-Za-z0-9+/._~=-]{8,}"), rf"\1{HIDDEN}"),
     (re.compile(r"://[^/\s:@\"']+:[^/\s@\"']+@"), f"://{HIDDEN}@"),
     (re.compile(r"\b(?:argon2\w*|bcrypt\w*|pbkdf2\w*)\$[^\s\"']+"), HIDDEN),
     (re.compile(r"\b(?:sk|pk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{8,}"), HIDDEN),

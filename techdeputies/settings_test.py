@@ -15,3 +15,6 @@ ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 SITE_URL = "http://testserver"
 CSRF_TRUSTED_ORIGINS = ["http://testserver"]
 CACHES["default"]["KEY_PREFIX"] = "td-test-" + os.environ.get("PYTEST_XDIST_WORKER", "0")
+# Static files straight from their folders: a test run collects none.
+WHITENOISE_AUTOREFRESH = True
+WHITENOISE_USE_FINDERS = True
