@@ -138,7 +138,6 @@ def _facts(mail: Mail) -> str:
     rows += [("Written", _moment(mail.created_at)), ("Message-ID", escape(mail.message_id))]
     if mail.tags:
         rows.append(("Tags", escape(", ".join(mail.tags))))
-    rows += [(escape(name), escape(value)) for name, value in mail.headers.items() if name.lower() != "message-id"]
     rows += [
         ("Not delivered", f"{escape(address)}, because {_LISTS[name]}.") for address, name in mail.suppressed.items()
     ]

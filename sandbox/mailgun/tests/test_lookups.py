@@ -12,7 +12,11 @@ from sandbox.mailgun.tests.conftest import Post
 
 
 def find_in_logs(mailgun: StandIn, reader: requests.Session, message_id: str) -> list[dict[str, Any]]:
-    one = {"attribute": "message_id", "comparator": "=", "values": [{"label": message_id, "value": message_id}]}
+    one: dict[str, Any] = {
+        "attribute": "message_id",
+        "comparator": "=",
+        "values": [{"label": message_id, "value": message_id}],
+    }
     answer = reader.post(f"{mailgun.site}/v1/analytics/logs", json={"filter": {"AND": [one]}}, timeout=5)
     assert answer.status_code == 200
     found: list[dict[str, Any]] = answer.json()["items"]

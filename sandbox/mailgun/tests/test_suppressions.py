@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -76,7 +77,7 @@ def test_an_address_is_added_read_and_lifted(mailgun: StandIn, reader: requests.
 
 def test_many_addresses_are_added_as_json_and_read_page_by_page(mailgun: StandIn, reader: requests.Session) -> None:
     whole = f"{mailgun.url}/{mailgun.config.domain}/bounces"
-    entries = [{"address": f"a{number}@example.net", "code": 550} for number in range(5)]
+    entries: list[Any] = [{"address": f"a{number}@example.net", "code": 550} for number in range(5)]
 
     assert "5 addresses" in reader.post(whole, json=entries, timeout=5).json()["message"]
     assert reader.post(whole, json=entries * 201, timeout=5).status_code == 400
