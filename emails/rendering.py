@@ -29,7 +29,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.html import strip_tags
 from liquid import BoundTemplate, Environment, StrictUndefined
-from liquid.exceptions import Error as LiquidError
+from liquid.exceptions import LiquidError
 from markupsafe import Markup
 
 from emails.exceptions import TemplateFault
