@@ -12,6 +12,7 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models.functions import Lower, Now, Upper
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from techdeputies.lib.models import TimestampedModel
 
@@ -32,6 +33,10 @@ class UserQuerySet(models.QuerySet["User"]):
     def with_email(self, email: str) -> Self:
         """The account of that address, compared as the unique index on lower(email) does."""
         return self.alias(email_folded=Lower("email")).filter(email_folded=Lower(models.Value(email.strip())))
+
+    def with_old_hash(self) -> Self:
+        """People whose password is still as the old site stored it."""
+        return self.filter(password__startswith="bcrypt$")
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
@@ -98,6 +103,11 @@ class User(AbstractBaseUser, PermissionsMixin):
                 condition=models.Q(erase_after__isnull=False),
                 name="user_to_erase",
             ),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(password__startswith="bcrypt$"),
+                name="user_old_hash",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -116,6 +126,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         """How a mail or page greets: the first word of the name, or "there"."""
         words = (self.name or "").split()
         return words[0] if words else "there"
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What each session is bound to: a new password or a new role ends them all."""
+        content = f"{self.password}|{self.role}|{self.is_superuser}"
+        return salted_hmac("accounts.models.User.session", content, secret=secret, algorithm="sha256").hexdigest()
 
     def get_full_name(self) -> str:
         return self.name or self.email
@@ -188,6 +203,20 @@ class EmailVerificationToken(models.Model):
     code_hmac = models.CharField(max_length=64, default="", db_default="")
     code_expires_at = models.DateTimeField(null=True, blank=True)
     code_attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    browser = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Digest of the cookie of the browser that signed up; only that one is signed in by it.",
+    )
+    new_password = models.CharField(
+        max_length=128,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Hash typed by that browser when the address had an unverified account; taken over once proven.",
+    )
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
 
     class Meta:
