@@ -19,3 +19,15 @@ class TemplateFault(Exception):
 
 class LookUpUnavailable(Exception):
     """The provider could not be asked what became of a mail: no read key, or no usable answer."""
+
+
+class NotFailed(DomainError):
+    message = "Only a mail that was not sent can be tried again."
+
+
+class AlreadyTriedAgain(DomainError):
+    message = "This mail is already being tried again."
+
+
+class SecretsAreGone(DomainError):
+    message = "This mail carried a private link, which has been thrown away. Please send a new link instead."

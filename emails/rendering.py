@@ -59,6 +59,7 @@ WHY = {
     Stream.NEWS: "You get this email because you asked for our news.",
 }
 
+_URL = re.compile(r"https?://\S+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -175,7 +176,7 @@ def _html(wording: Wording, values: Mapping[str, Any], title: str, text: str) ->
     frame = {
         **values,
         "title": title,
-        "preview": values.get("preview") or " ".join(text.split())[:140],
+        "preview": values.get("preview") or " ".join(_URL.sub("", text).split())[:140],
         "body": body,
         "why": _why(wording),
         "badge_url": f"{settings.SITE_URL}{settings.STATIC_URL}img/badge-email.png",

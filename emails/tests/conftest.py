@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from emails import wording
-from emails.services import breaker
+from emails.services import breaker, delivery
 from sandbox.mailgun import StandIn
 
 
@@ -31,7 +32,8 @@ def mailgun(_mailgun_server: StandIn, settings: Any) -> StandIn:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_process() -> Iterator[None]:
+def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(delivery, "_claims", itertools.count())
     wording.forget()
     breaker.reset()
     yield
