@@ -67,6 +67,7 @@ def main() -> int:
                 check("djlint", [str(BIN / "djlint"), "--lint", "--quiet", "templates"], plain),
                 check("mypy", [sys.executable, "-m", "mypy", "."], development),
                 check("missing migrations", [*MANAGE, "makemigrations", "--check", "--dry-run"], development),
+                check("safe migrations", [sys.executable, "-m", "sandbox.lint_migrations"], development),
                 check(
                     "production settings",
                     [*MANAGE, "check", "--deploy", "--fail-level", "WARNING"],
