@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,9 +10,13 @@ from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.template.response import SimpleTemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
+
+from settings_app.services import business_zone
 
 # Group on the front page -> models as "app_label.ModelName", in the order staff look for them.
 GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -56,6 +61,22 @@ class AdminSite(admin.AdminSite):
     index_title = "Staff desk"
     enable_nav_sidebar = True
     final_catch_all_view = True
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Times on staff pages are read and shown in the business's zone, as the staff live by it.
+
+        A page is rendered before the zone is let go; Django would do so only after the view.
+        """
+
+        @wraps(view)
+        def in_business_time(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            with timezone.override(business_zone()):
+                response = view(request, *args, **kwargs)
+                if isinstance(response, SimpleTemplateResponse):
+                    response.render()
+            return response
+
+        return super().admin_view(in_business_time, cacheable)
 
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_staff
