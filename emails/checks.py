@@ -48,7 +48,8 @@ def mail_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
                 id="emails.E004",
             )
         )
-    connect, read = settings.ANYMAIL["REQUESTS_TIMEOUT"]
+    vendor: Any = settings.ANYMAIL
+    connect, read = vendor["REQUESTS_TIMEOUT"]
     rounds = settings.EMAIL_BATCH_SIZE / settings.EMAIL_SENDER_THREADS
     if (rounds + 1) * (connect + read) >= LEASE_SECONDS:
         found.append(

@@ -131,17 +131,17 @@ def _launch(jobs: list[Any], settler: _Settler, deadline: float) -> set[Future[O
     pool = _pool(settings.EMAIL_SENDER_THREADS)
     futures: set[Future[Outcome]] = set()
     for job in jobs:
-        outcome = _refuse(job, words[job.template_type])
-        if outcome is None:
-            futures.add(pool.submit(_send, job, words[job.template_type], site, deadline))
+        verdict = _verdict(job, words[job.template_type])
+        if isinstance(verdict, Outcome):
+            settler.add(verdict)
         else:
-            settler.add(outcome)
+            futures.add(pool.submit(_send, job, verdict, site, deadline))
     settler.flush_when_due(is_last=not futures)
     return futures
 
 
-def _refuse(job: Any, words: wording.Wording | None) -> Outcome | None:
-    """The outcome of a job that is not to be sent, or None."""
+def _verdict(job: Any, words: wording.Wording | None) -> Outcome | wording.Wording:
+    """The outcome of a job that is not to be sent; else the wording to send it with."""
     if job.is_expired:
         return _outcome(job, EmailStatus.CANCELLED, "expired: it could not be sent in time")
     if queue.is_suppressed(job.suppression, job.stream):
@@ -151,7 +151,7 @@ def _refuse(job: Any, words: wording.Wording | None) -> Outcome | None:
         return _outcome(job, EmailStatus.FAILED, f"There is no template named {job.template_type}.")
     if not words.is_active and job.stream != Stream.SECURITY:
         return _outcome(job, EmailStatus.CANCELLED, "This kind of mail is switched off.")
-    return None
+    return words
 
 
 class _Settler:

@@ -136,7 +136,7 @@ def settle(outcomes: list[Outcome]) -> int:
     """Write a group of outcomes at once; returns how many rows were still ours."""
     if not outcomes:
         return 0
-    columns = [
+    columns: Any = [
         [outcome.job_id for outcome in outcomes],
         [outcome.lease_token for outcome in outcomes],
         [outcome.status.value for outcome in outcomes],

@@ -115,7 +115,7 @@ def test_every_tenth_claim_takes_the_oldest(mailgun: StandIn) -> None:
     old = make_job(priority="low", available_at=timezone.now() - timedelta(hours=2))
     for _ in range(20):
         make_job(priority="critical")
-    places = []
+    places: list[int] = []
     claim = queue.claim
 
     def noted(**options: Any) -> list[Any]:

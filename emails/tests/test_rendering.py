@@ -140,7 +140,7 @@ def test_the_button_stands_where_the_body_says_or_after_it() -> None:
 
 
 def test_the_text_spells_the_link_out_once() -> None:
-    button = {"button_url": "https://example.com/see", "button_text": "See my session"}
+    button: dict[str, Any] = {"button_url": "https://example.com/see", "button_text": "See my session"}
 
     added = render(**button).text
     own = render(replace(PLAIN, text="Go to {{ button_url }}"), **button).text

@@ -50,7 +50,12 @@ def test_a_run_takes_the_wake_key_away_first(mailgun: StandIn, monkeypatch: pyte
     key = tasks.wake_key(tasks.drain_outbox.name)
     cache.set(key, 1)
     seen: list[Any] = []
-    monkeypatch.setattr(delivery, "drain", lambda **options: seen.append(cache.get(key)) or delivery.Report())
+
+    def drain(**options: Any) -> delivery.Report:
+        seen.append(cache.get(key))
+        return delivery.Report()
+
+    monkeypatch.setattr(delivery, "drain", drain)
 
     tasks.drain_outbox()
 
