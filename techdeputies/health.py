@@ -95,7 +95,7 @@ def _ask_database() -> str:
             cursor.execute("SELECT 1")
         if not _all_applied:
             if not _expected:
-                _expected.update(MigrationLoader(None, ignore_no_initial=True).graph.nodes)
+                _expected.update(MigrationLoader(None, ignore_no_migrations=True).graph.nodes)
             _all_applied = _expected <= set(MigrationRecorder(connection).applied_migrations())
         return "ok" if _all_applied else "migrations are missing"
     finally:

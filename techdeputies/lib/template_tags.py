@@ -10,6 +10,7 @@ from django import forms, template
 from django.core.paginator import Page
 from django.forms.boundfield import BoundField
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from techdeputies.lib import money as money_words
@@ -28,6 +29,13 @@ def money(cents: int) -> str:
 def money_list(cents: int) -> str:
     """``$99.00``, for a list."""
     return money_words.money_list(cents)
+
+
+@register.filter
+def breakable(address: str) -> SafeString:
+    """A mail address that may break after its @, and not in the middle of a word."""
+    before, at, after = str(address).partition("@")
+    return format_html("<span>{}{}<wbr>{}</span>", before, at, after)
 
 
 @register.filter
