@@ -202,6 +202,8 @@ STORAGES = {
     },
 }
 
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEBUG
+
 # --- E-mail -------------------------------------------------------------------------------------------
 MAILGUN_API_KEY = env.text("MAILGUN_API_KEY", "stand-in-sending-key" if DEBUG else None)
 MAILGUN_READ_API_KEY = env.text("MAILGUN_READ_API_KEY", "")
@@ -259,3 +261,7 @@ CELERY_TIMEZONE = "UTC"
 
 if SENTRY_DSN:
     report_to(SENTRY_DSN)
+
+# Last, when everything above has chosen its values: Django's own debug pages would hide the product's 404 and 500
+# from whoever tries `make run`, and break its content policy. Tracebacks are in the log.
+DEBUG = False
