@@ -107,7 +107,7 @@ def widget(field: BoundField, hint: str = "", type: str = "", rows: Any = "", bo
         attrs["rows"] = rows
     if type:
         box = copy.copy(box)
-        box.input_type = type  # type: ignore[attr-defined]
+        box.input_type = type
     return field.as_widget(widget=box, attrs=attrs)
 
 
@@ -139,7 +139,7 @@ def first_anchor(form: forms.BaseForm) -> str:
 
 # --- Lists ----------------------------------------------------------------------------------------------
 @register.filter
-def page_numbers(page: Page) -> list[int]:  # type: ignore[type-arg]
+def page_numbers(page: Page) -> list[int]:
     """Numbers to show under a list: the ends and the neighbours of this page; 0 stands for a gap."""
     last = page.paginator.num_pages
     shown = sorted({n for n in (1, page.number - 1, page.number, page.number + 1, last) if 1 <= n <= last})

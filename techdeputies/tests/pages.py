@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
-from django.http import HttpResponse
+
+class Page(Protocol):
+    """Any answer of a view or of the test client."""
+
+    @property
+    def content(self) -> bytes: ...
 
 
 class _Reader(HTMLParser):
@@ -26,18 +32,18 @@ class _Reader(HTMLParser):
         self.words.append(data)
 
 
-def read(response: HttpResponse) -> _Reader:
+def read(response: Page) -> _Reader:
     reader = _Reader()
     reader.feed(response.content.decode())
     return reader
 
 
-def words(response: HttpResponse) -> str:
+def words(response: Page) -> str:
     """The page's text with single spaces."""
     return " ".join(" ".join(read(response).words).split())
 
 
-def own_links(response: HttpResponse, path: str) -> set[str]:
+def own_links(response: Page, path: str) -> set[str]:
     """Addresses on this site that the page at ``path`` links to, with their query and fragment."""
     found = set()
     for link in read(response).links:

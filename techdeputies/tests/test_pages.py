@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -274,7 +274,7 @@ def test_dashboard_runs_few_statements_whatever_the_number_of_sessions(
 @pytest.mark.parametrize(("hour", "expected"), [(8, "Good morning"), (13, "Good afternoon"), (21, "Good evening")])
 def test_greeting_follows_the_clock_of_the_person(hour: int, expected: str) -> None:
     user = make_user(name=None)
-    noon = timezone.datetime(2026, 12, 1, hour, tzinfo=CHICAGO)
+    noon = datetime(2026, 12, 1, hour, tzinfo=CHICAGO)
 
     assert dashboard.greeting(user, noon, CHICAGO) == expected
 
