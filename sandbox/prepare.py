@@ -15,6 +15,7 @@ def main() -> None:
     call_command("migrate", interactive=False, verbosity=0)
     call_command("seed_plans", verbosity=0)
     call_command("seed_email_templates", verbosity=0)
+    call_command("seed_groups", verbosity=0)
     if "--demo" in sys.argv[1:]:
         call_command("seed_demo")
 

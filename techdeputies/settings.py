@@ -262,6 +262,9 @@ CELERY_TIMEZONE = "UTC"
 if SENTRY_DSN:
     report_to(SENTRY_DSN)
 
+# Whether this is a copy to try things in: the one question asked after DEBUG is turned off below.
+IS_DEVELOPMENT = DEBUG
+
 # Last, when everything above has chosen its values: Django's own debug pages would hide the product's 404 and 500
 # from whoever tries `make run`, and break its content policy. Tracebacks are in the log.
 DEBUG = False
