@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
+import structlog
 from celery import Task, shared_task
 from django.core.cache import cache
 
 from emails.services import delivery
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 @shared_task
@@ -49,4 +48,4 @@ def _queue(task: Task) -> None:
         task.apply_async(retry=False, expires=60)
     except Exception as error:
         # The rows are the truth: the beat's next run finds them.
-        logger.warning("mail_wake_failed", extra={"error": type(error).__name__})
+        logger.warning("mail_wake_failed", error=type(error).__name__)

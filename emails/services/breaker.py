@@ -7,12 +7,12 @@ After a fault (not after a plain "slow down") one single mail is tried first: th
 
 from __future__ import annotations
 
-import logging
 import time
 
+import structlog
 from django.core.cache import cache
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 FAULT_PAUSE_SECONDS = 60.0
 NETWORK_PAUSE_SECONDS = 15.0
@@ -48,7 +48,7 @@ def slow_down(seconds: float) -> None:
 
 def misconfigured(detail: str) -> None:
     """Key, billing, domain or region is wrong: stop, loudly, and try one mail a minute."""
-    logger.error("mail_misconfigured", extra={"detail": detail})
+    logger.error("mail_misconfigured", detail=detail)
     _fault(FAULT_PAUSE_SECONDS, "misconfigured")
 
 
@@ -88,4 +88,4 @@ def _pause(seconds: float, why: str) -> None:
     global _paused_until
     _paused_until = max(_paused_until, time.monotonic() + seconds)
     cache.set(_PAUSE_KEY, why, timeout=max(1, round(seconds)))
-    logger.warning("mail_paused", extra={"seconds": round(seconds), "why": why})
+    logger.warning("mail_paused", seconds=round(seconds), why=why)

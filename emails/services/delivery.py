@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import logging
 import os
 import random
 import time
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from django.conf import settings
 
 from emails import gateway, rendering, wording
@@ -30,7 +30,7 @@ from emails.services.queue import Outcome
 from settings_app import crypto
 from settings_app.exceptions import CannotDecrypt
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 RUN_SECONDS = 15.0
 """No claim and no post begins later in a run. The last post may take 13 s more, and the task's soft limit is 30."""
@@ -147,7 +147,7 @@ def _verdict(job: Any, words: wording.Wording | None) -> Outcome | wording.Wordi
     if queue.is_suppressed(job.suppression, job.stream):
         return _outcome(job, EmailStatus.CANCELLED, f"suppressed: {job.suppression}")
     if words is None:
-        logger.error("mail_template_unknown", extra={"template": job.template_type, "job": job.id})
+        logger.error("mail_template_unknown", template=job.template_type, job=job.id)
         return _outcome(job, EmailStatus.FAILED, f"There is no template named {job.template_type}.")
     if not words.is_active and job.stream != Stream.SECURITY:
         return _outcome(job, EmailStatus.CANCELLED, "This kind of mail is switched off.")
@@ -178,7 +178,7 @@ class _Settler:
         self._report.sent += sum(outcome.status == EmailStatus.SENT for outcome in outcomes)
         if kept < len(outcomes):
             # Taken over after our lease ran out; who took over decides.
-            logger.warning("mail_lease_lost", extra={"count": len(outcomes) - kept})
+            logger.warning("mail_lease_lost", count=len(outcomes) - kept)
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:
@@ -198,16 +198,16 @@ def _send(job: Any, words: wording.Wording, site: Mapping[str, str], deadline: f
     try:
         letter = _compose(job, words, site)
     except (TemplateFault, CannotDecrypt) as fault:
-        logger.error("mail_not_rendered", extra={"job": job.id, "template": job.template_type, "fault": str(fault)})
+        logger.error("mail_not_rendered", job=job.id, template=job.template_type, fault=str(fault))
         return _outcome(job, EmailStatus.FAILED, f"It could not be written: {fault}")
     except Exception as error:
-        logger.exception("mail_not_rendered", extra={"job": job.id, "template": job.template_type})
+        logger.exception("mail_not_rendered", job=job.id, template=job.template_type)
         return _outcome(job, EmailStatus.FAILED, f"It could not be written: {type(error).__name__}")
     try:
         answer = gateway.send(letter)
     except Exception as error:
         # Unforeseen, so perhaps after the post: look it up rather than guess.
-        logger.exception("mail_send_broke", extra={"job": job.id})
+        logger.exception("mail_send_broke", job=job.id)
         answer = gateway.Answer(Fate.UNSURE, f"{type(error).__name__} while sending")
     return _judge(job, letter, answer)
 
@@ -244,11 +244,11 @@ def _judge(job: Any, letter: gateway.Letter, answer: gateway.Answer) -> Outcome:
             return _outcome(job, EmailStatus.SENT, subject=subject, message_id=theirs)
         case Fate.BAD_ADDRESS:
             breaker.answered()
-            logger.info("mail_address_refused", extra={"job": job.id})
+            logger.info("mail_address_refused", job=job.id)
             return _outcome(job, EmailStatus.FAILED, answer.detail)
         case Fate.REFUSED:
             breaker.answered()
-            logger.error("mail_refused", extra={"job": job.id, "template": job.template_type})
+            logger.error("mail_refused", job=job.id, template=job.template_type)
             return _outcome(job, EmailStatus.FAILED, answer.detail)
         case Fate.MISCONFIGURED:
             breaker.misconfigured(answer.detail)
@@ -260,7 +260,7 @@ def _judge(job: Any, letter: gateway.Letter, answer: gateway.Answer) -> Outcome:
             breaker.refused_connection()
             return _outcome(job, EmailStatus.QUEUED, answer.detail, wait_seconds=NETWORK_WAIT_SECONDS)
         case Fate.UNSURE:
-            logger.warning("mail_unsure", extra={"job": job.id, "detail": answer.detail})
+            logger.warning("mail_unsure", job=job.id, detail=answer.detail)
             if not settings.MAILGUN_READ_API_KEY:
                 return _again(job, answer.detail)
             return _outcome(job, EmailStatus.SENDING, answer.detail, wait_seconds=LOOK_UP_WAIT_SECONDS)
@@ -273,7 +273,7 @@ def _find_out(job: Any) -> Outcome:
     except LookUpUnavailable as refusal:
         if settings.MAILGUN_READ_API_KEY and job.attempt_age < GIVE_UP_LOOKING:
             return _outcome(job, EmailStatus.SENDING, str(refusal), wait_seconds=LOOK_UP_WAIT_SECONDS)
-        logger.error("mail_not_looked_up", extra={"job": job.id, "detail": str(refusal)})
+        logger.error("mail_not_looked_up", job=job.id, detail=str(refusal))
         return _again(job, str(refusal))
     if taken_at is not None:
         return _outcome(job, EmailStatus.SENT, sent_at=taken_at)
@@ -284,8 +284,8 @@ def _again(job: Any, detail: str) -> Outcome:
     """Queue for another try after 1 minute, 8 minutes, about an hour; give up past ``max_retries``."""
     retries = job.retry_count + 1
     if retries > job.max_retries:
-        level = logging.ERROR if job.priority == Priority.CRITICAL else logging.WARNING
-        logger.log(level, "mail_given_up", extra={"job": job.id, "template": job.template_type})
+        tell = logger.error if job.priority == Priority.CRITICAL else logger.warning
+        tell("mail_given_up", job=job.id, template=job.template_type)
         return _outcome(job, EmailStatus.FAILED, f"Given up after {retries} tries. {detail}")
     return _outcome(job, EmailStatus.QUEUED, detail, retries=1, wait_seconds=back_off(retries))
 

@@ -8,7 +8,6 @@ The worker is woken after the commit.
 from __future__ import annotations
 
 import json
-import logging
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import structlog
 from celery import Task
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
@@ -27,7 +27,7 @@ from emails.exceptions import InvalidRecipient, TemplateFault
 from emails.models import EmailJob, EmailStatus, Priority, Stream
 from settings_app import crypto
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 KEEP_TRYING = timedelta(days=3)
 KEEP_TRYING_SECRETS = timedelta(hours=1)
@@ -161,7 +161,7 @@ def wake(*, critical: bool = False) -> None:
             task.apply_async(retry=False, expires=60)
     except Exception as error:
         _quiet_until = time.monotonic() + WAKE_QUIET_SECONDS
-        logger.warning("mail_wake_failed", extra={"error": type(error).__name__})
+        logger.warning("mail_wake_failed", error=type(error).__name__)
 
 
 # --- Clean values ---------------------------------------------------------------------------------------
@@ -215,5 +215,5 @@ def _subject(words: wording.Wording, context: Mapping[str, Any], name: str) -> s
     try:
         return rendering.subject(words, context, recipient_name=name)
     except TemplateFault:
-        logger.exception("mail_subject_not_rendered", extra={"template": words.name})
+        logger.exception("mail_subject_not_rendered", template=words.name)
         return ""
