@@ -57,7 +57,7 @@ def make_environment() -> None:
     print("Installing the pinned packages (once; takes about a minute) ...", flush=True)
     run(
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-        + ["--prefer-binary", "--require-hashes", "-r", LOCK_FILES[-1]],
+        + ["--prefer-binary", "--no-compile", "--require-hashes", "-r", LOCK_FILES[-1]],
         "The packages could not be installed; the lines above say why. Check the network and start again.",
     )
 
