@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 HOST = "127.0.0.1"
 LONGEST_ANSWER_SECONDS = 30.0
+LAST_CHUNK = b"0\r\n\r\n"
 
 
 class NoAnswer(Exception):
@@ -78,17 +79,18 @@ def request(
 
 
 def missing_bytes(received: bytes | bytearray) -> int:
-    """How many bytes of the answer are still to come; -1 while even its head is not complete."""
+    """How many bytes of the answer are still to come; -1 while even its head is not complete, 1 when nobody knows."""
     end = received.find(b"\r\n\r\n")
     if end < 0:
         return -1
     head = bytes(received[:end]).lower()
     start = head.find(b"\r\ncontent-length:")
     if start < 0:
-        status = head[9:12]
-        if status in (b"204", b"304"):
+        if head[9:12] in (b"204", b"304"):
             return 0
-        raise NoAnswer(f"An answer without Content-Length: {head[:200]!r}")
+        if b"\r\ntransfer-encoding: chunked" in head:
+            return 0 if received.endswith(LAST_CHUNK) else 1
+        raise NoAnswer(f"An answer without a length: {head[:200]!r}")
     stop = head.find(b"\r\n", start + 2)
     length = int(head[start + 17 : stop if stop >= 0 else None])
     return max(0, end + 4 + length - len(received))

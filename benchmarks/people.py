@@ -78,7 +78,7 @@ class Visitors:
         cookies = None if person is None else self.cookies(person)
         answer = fetch(self.port, request(path, cookies=cookies))
         if answer.status != 200:
-            raise Refusal(f"{path} answered {answer.status}:\n{answer.body[:2000].decode(errors='replace')}")
+            raise Refusal(f"{path} answered {answer.status}: {text_of(answer.body)}")
         return answer
 
     def form(self, path: str, person: int | None) -> tuple[dict[str, str], dict[str, str]]:
@@ -117,5 +117,11 @@ class Visitors:
 def words_of(answer: bytes) -> str:
     """The status line and the readable text of an answer, for a message about it."""
     head, _, body = answer.partition(b"\r\n\r\n")
-    text = re.sub(r"<(script|style|svg).*?</\1>|<[^>]+>", " ", body.decode(errors="replace"), flags=re.DOTALL)
-    return f"{head.splitlines()[0].decode(errors='replace')}: {' '.join(unescape(text).split())[:400]}"
+    return f"{head.splitlines()[0].decode(errors='replace')}: {text_of(body)}"
+
+
+def text_of(page: bytes) -> str:
+    """The beginning of a page's own text."""
+    _, main, rest = page.decode(errors="replace").rpartition("<main")
+    bare = re.sub(r"<(script|style|svg).*?</\1>|<[^>]+>", " ", main + rest, flags=re.DOTALL)
+    return " ".join(unescape(bare).split())[:400]

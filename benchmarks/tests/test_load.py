@@ -16,7 +16,14 @@ def test_an_answer_is_whole_when_its_length_has_arrived() -> None:
 
 def test_an_answer_without_length_is_refused() -> None:
     with pytest.raises(NoAnswer):
-        missing_bytes(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        missing_bytes(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n")
+
+
+def test_an_answer_in_chunks_ends_with_an_empty_one() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+
+    assert missing_bytes(answer) == 0
+    assert missing_bytes(answer[:-2]) == 1
 
 
 def test_an_answer_is_taken_apart() -> None:
