@@ -11,12 +11,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
@@ -173,30 +170,30 @@ class UserAdmin(NoDeleteMixin, AuditedAdmin):
 
     def act_view(self, request: HttpRequest, pk: int, act: str) -> HttpResponse:
         """Ask once, then do it."""
-        person = get_object_or_404(User, pk=pk)
-        title, note, button = ACTS.get(act) or (None, None, None)
-        if title is None:
-            return redirect("admin:accounts_user_change", pk)
-        if not self._may_act(request, person):
-            self._record(request, act, person, None, refusal="Not allowed.")
-            raise PermissionDenied
-        if request.method == "POST":
+        if act not in ACTS:
+            raise Http404
+        person: User = self.found(request, pk)
+        self.demand(request, self._may_act(request, person), act, person)
+        title, note, button = ACTS[act]
+
+        def do() -> None:
             with transaction.atomic():
                 self._act(act, person, Actor.from_request(request))
                 self._record(request, act, person)
-            self.message_user(request, f"{title}: done for {person}.", messages.SUCCESS)
-            return redirect("admin:accounts_user_change", pk)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            "note": note,
-            "button": button,
-            "facts": [("Person", str(person)), ("Mail address", person.email)],
-            "form": forms.Form(),
-            "back_url": reverse("admin:accounts_user_change", args=[pk]),
-        }
-        return TemplateResponse(request, "admin/act.html", context)
+
+        return self.act_page(
+            request,
+            form=forms.Form(request.POST if request.method == "POST" else None),
+            act=do,
+            verb=act,
+            target=person,
+            done=f"{title}: done for {person}.",
+            back_url=reverse("admin:accounts_user_change", args=[pk]),
+            title=title,
+            note=note,
+            button=button,
+            facts=[("Person", str(person)), ("Mail address", person.email)],
+        )
 
     @staticmethod
     def _act(act: str, person: User, actor: Actor) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from audit.actors import Actor
@@ -185,6 +186,48 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 count += 1
         if count:
             self.message_user(request, f"{count} {done}", messages.SUCCESS)
+
+    # --- pages of one act -------------------------------------------------------------------------
+    def demand(self, request: HttpRequest, is_allowed: bool, verb: str, target: models.Model | None = None) -> None:
+        """Refuse a page of staff, and write the refusal down. Raises PermissionDenied."""
+        if not is_allowed:
+            self._record(request, verb, target, None, refusal="Not allowed.")
+            raise PermissionDenied
+
+    def act_page(
+        self,
+        request: HttpRequest,
+        *,
+        form: Any,
+        act: Callable[[], Any],
+        verb: str,
+        target: models.Model | None,
+        done: str,
+        back_url: str,
+        **context: Any,
+    ) -> HttpResponse:
+        """Ask once, then call ``act`` (a service that records itself) and go back; or say why not.
+
+        ``context`` holds title, button and what else ``admin/act.html`` shows.
+        """
+        if request.method == "POST" and form.is_valid():
+            try:
+                act()
+            except DomainError as refusal:
+                self._record(request, verb, target, None, refusal=type(refusal).__name__)
+                form.add_error(None, refusal.message)
+            else:
+                self.message_user(request, done, messages.SUCCESS)
+                return redirect(back_url)
+        page = {**self.admin_site.each_context(request), "opts": self.opts, "form": form, "back_url": back_url}
+        return TemplateResponse(request, "admin/act.html", {**page, **context})
+
+    def found(self, request: HttpRequest, pk: Any) -> Any:
+        """The row of that key, whatever the address holds; else 404."""
+        row = self.get_object(request, str(pk))
+        if row is None:
+            raise Http404
+        return row
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The row's history is the audit, filtered."""

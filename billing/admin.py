@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 
 from accounts.models import User
 from audit.actors import Actor
@@ -19,7 +16,6 @@ from audit.mixins import AuditedAdmin, NoDeleteMixin, ReadOnlyAdmin
 from billing.models import GiftCard, GiftCardTransaction, Plan, UserSubscription, VisitUse
 from billing.services import subscriptions
 from techdeputies.lib.admin_words import link_to, tag
-from techdeputies.lib.exceptions import DomainError
 from techdeputies.lib.money import money_list
 
 PERSON_HELP = "A person's name or mail address."
@@ -57,6 +53,10 @@ class GrantForm(forms.Form):
         if self.person is None:
             raise forms.ValidationError("Nobody has an account with that mail address. Please check it.")
         return address
+
+    def chosen_person(self) -> User | None:
+        """Whom the sent form names, once it fits."""
+        return self.person if self.is_bound and self.is_valid() else None
 
 
 class EndForm(forms.Form):
@@ -123,59 +123,43 @@ class UserSubscriptionAdmin(ReadOnlyAdmin):
 
     def grant_view(self, request: HttpRequest) -> HttpResponse:
         """Give this person a plan."""
-        self._demand_grant(request, "granted")
+        self.demand(request, self.has_grant_permission(request), "granted")
         form = GrantForm(request.POST or None, initial={"email": request.GET.get("email", "")})
-        if request.method == "POST" and form.is_valid():
-            person: Any = form.person
-            try:
-                subscription = subscriptions.grant_plan(
-                    user=person,
-                    plan=form.cleaned_data["plan"],
-                    actor=Actor.from_request(request),
-                    reason=form.cleaned_data["reason"],
-                )
-            except DomainError as refusal:
-                self._record(request, "granted", person, None, refusal=type(refusal).__name__)
-                form.add_error(None, refusal.message)
-            else:
-                self.message_user(
-                    request, f"{person} now has the {subscription.plan.display_name} plan.", messages.SUCCESS
-                )
-                return redirect("admin:billing_usersubscription_change", subscription.pk)
-        context = {"title": "Give a person a plan", "form": form, "button": "Give this plan"}
-        return self._act_page(request, context)
+        actor = Actor.from_request(request)
+        return self.act_page(
+            request,
+            form=form,
+            act=lambda: subscriptions.grant_plan(
+                user=form.person, plan=form.cleaned_data["plan"], actor=actor, reason=form.cleaned_data["reason"]
+            ),
+            verb="granted",
+            target=form.chosen_person(),
+            done="They have the plan now.",
+            back_url=reverse("admin:billing_usersubscription_changelist"),
+            title="Give a person a plan",
+            button="Give this plan",
+        )
 
     def end_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """End a plan now, with a reason."""
-        self._demand_grant(request, "ended")
-        subscription = get_object_or_404(UserSubscription.objects.select_related("user", "plan"), pk=pk)
+        subscription: UserSubscription = self.found(request, pk)
+        self.demand(request, self.has_grant_permission(request), "ended", subscription)
         form = EndForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            try:
-                subscriptions.end_plan(
-                    subscription=subscription,
-                    actor=Actor.from_request(request),
-                    reason=form.cleaned_data["reason"],
-                )
-            except DomainError as refusal:
-                self._record(request, "ended", subscription, None, refusal=type(refusal).__name__)
-                form.add_error(None, refusal.message)
-            else:
-                self.message_user(request, "The plan has ended.", messages.SUCCESS)
-                return redirect("admin:billing_usersubscription_change", pk)
-        facts = [("Person", str(subscription.user)), ("Plan", subscription.plan.display_name)]
-        return self._act_page(
-            request, {"title": "End this plan now", "form": form, "facts": facts, "button": "Yes, end it now"}
-        )
-
-    def _demand_grant(self, request: HttpRequest, verb: str) -> None:
-        if not self.has_grant_permission(request):
-            self._record(request, verb, None, None, refusal="Not allowed.")
-            raise PermissionDenied
-
-    def _act_page(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-        return TemplateResponse(
-            request, "admin/act.html", {**self.admin_site.each_context(request), "opts": self.opts, **context}
+        actor = Actor.from_request(request)
+        return self.act_page(
+            request,
+            form=form,
+            act=lambda: subscriptions.end_plan(
+                subscription=subscription, actor=actor, reason=form.cleaned_data["reason"]
+            ),
+            verb="ended",
+            target=subscription,
+            done="The plan has ended.",
+            back_url=reverse("admin:billing_usersubscription_change", args=[pk]),
+            title="End this plan now",
+            button="Yes, end it now",
+            warn=True,
+            facts=[("Person", str(subscription.user)), ("Plan", subscription.plan.display_name)],
         )
 
 

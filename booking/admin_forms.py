@@ -1,0 +1,140 @@
+"""What staff type when they offer times and book for a caller. The services decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from accounts.models import User
+from booking.models import CalendarEvent
+from settings_app.services import business_zone
+from techdeputies.lib.times import clock, day_words
+
+MOST_TIMES = 300
+
+
+class EventForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A time to offer. Dates and times are in the business's zone."""
+
+    class Meta:
+        model = CalendarEvent
+        fields = ("title", "description", "start_time", "end_time", "deputy", "capacity", "kind", "place")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "deputy" in self.fields:
+            self.fields["deputy"].queryset = User.objects.staff().order_by("name")  # type: ignore[attr-defined]
+        if "capacity" in self.fields:
+            self.fields["capacity"].min_value = 1  # type: ignore[attr-defined]
+
+    def clean_capacity(self) -> int:
+        """Places that are taken cannot be taken away; say whose they are."""
+        capacity: int = self.cleaned_data["capacity"]
+        if capacity < 1:
+            raise forms.ValidationError("There must be at least one place.")
+        if self.instance.pk and not self.instance._state.adding:
+            taken = self.instance.bookings.confirmed().select_related("user").order_by("booked_at")
+            names = [str(booking.user) for booking in taken]
+            if capacity < len(names):
+                people = "person has" if len(names) == 1 else "people have"
+                raise forms.ValidationError(
+                    f"{len(names)} {people} a place: {', '.join(names)}. Move or cancel a booking first."
+                )
+        return capacity
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        start, end = cleaned.get("start_time"), cleaned.get("end_time")
+        if start and end and end <= start:
+            self.add_error("end_time", "The session must end after it starts.")
+        if start and "start_time" in self.changed_data and start <= timezone.now():
+            self.add_error("start_time", "That time has passed. Please choose a later one.")
+        return cleaned
+
+
+class CancelEventForm(forms.Form):
+    """Everyone with a place reads the reason."""
+
+    reason = forms.CharField(
+        label="Reason",
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Everyone who has a place gets it by mail. Their session comes back to them.",
+    )
+
+
+def open_times(but: str = "") -> list[tuple[str, str]]:
+    """The next times with places, as a list to choose from."""
+    zone = business_zone()
+    rows = (
+        CalendarEvent.objects.open()
+        .with_places()
+        .filter(start_time__gt=timezone.now())
+        .exclude(pk=but)
+        .select_related("deputy")
+        .order_by("start_time")[:MOST_TIMES]
+    )
+    return [
+        (
+            row.pk,
+            f"{day_words(row.start_time, zone)} at {clock(row.start_time, zone)}: {row.title},"
+            f" {row.deputy}, {row.places_left} left",
+        )
+        for row in rows
+    ]
+
+
+class TimeForm(forms.Form):
+    """One of the open times."""
+
+    event = forms.ChoiceField(label="Time")
+
+    def __init__(self, *args: Any, but: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["event"].choices = [("", "Choose a time"), *open_times(but)]  # type: ignore[attr-defined]
+
+    def chosen(self) -> CalendarEvent:
+        return CalendarEvent.objects.get(pk=self.cleaned_data["event"])
+
+
+class BookForm(TimeForm):
+    """A place for a caller, by the rules and with the mails of the site."""
+
+    email = forms.EmailField(label="Mail address of the person", max_length=254)
+    topic = forms.CharField(
+        label="What it is about",
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="You can leave this empty.",
+    )
+    contact_phone = forms.CharField(
+        label="Phone number for the session", required=False, max_length=40, help_text="You can leave this empty."
+    )
+    field_order = ("email", "event", "topic", "contact_phone")
+
+    def clean_email(self) -> str:
+        address: str = self.cleaned_data["email"]
+        self.person = User.objects.present().with_email(address).first()
+        if self.person is None:
+            raise forms.ValidationError("Nobody has an account with that mail address. Please check it.")
+        return address
+
+
+class OverrideForm(forms.Form):
+    """Past the cutoff a reason is needed, and the session comes back all the same."""
+
+    override_reason = forms.CharField(
+        label="Reason for an exception",
+        required=False,
+        max_length=255,
+        help_text="Needed only after the last moment for free changes. Leave it empty before that.",
+    )
+
+
+class MoveForm(TimeForm, OverrideForm):
+    """Another time for a booking."""
+
+    field_order = ("event", "override_reason")
