@@ -63,34 +63,49 @@ def greeting(user: User, now: datetime, zone: ZoneInfo) -> str:
     return f"{words}, {name[0]}" if name else words
 
 
-def coming_sessions(user: User, now: datetime, zone: ZoneInfo) -> tuple[NextSession | None, list[SessionRow]]:
-    """The next session and those after it. One statement."""
-    bookings = list(
-        Booking.objects.of(user.pk)
-        .upcoming()
-        .select_related("event__deputy")
-        .order_by("event__start_time", "pk")[:COMING_SHOWN]
-    )
-    if not bookings:
-        return None, []
-    return _next(bookings[0], user, now, zone), [_row(booking, zone, "Coming up", "info") for booking in bookings[1:]]
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One booking with what the page tells of its event and deputy."""
+
+    id: str
+    contact_phone: str
+    attendance: str | None
+    title: str
+    start: datetime
+    end: datetime
+    kind: str
+    place: str
+    deputy_name: str | None
+
+    @property
+    def deputy(self) -> str:
+        names = (self.deputy_name or "").split()
+        return f"Deputy {names[0]}" if names else "your deputy"
 
 
-def past_sessions(user: User, now: datetime, zone: ZoneInfo) -> list[SessionRow]:
-    """The last sessions that are over. One statement."""
-    bookings = (
-        Booking.objects.of(user.pk)
-        .confirmed()
-        .filter(event__end_time__lte=now)
-        .select_related("event__deputy")
-        .order_by("-event__start_time", "-pk")[:PAST_SHOWN]
+COLUMNS = (
+    "pk",
+    "contact_phone",
+    "attendance",
+    "event__title",
+    "event__start_time",
+    "event__end_time",
+    "event__kind",
+    "event__place",
+    "event__deputy__name",
+)
+
+
+def visits_of(user: User, now: datetime) -> tuple[list[Visit], list[Visit]]:
+    """The next sessions, soonest first, and the last ones, latest first. One statement, and no whole rows."""
+    mine = Booking.objects.of(user.pk).confirmed()
+    coming = mine.filter(event__end_time__gt=now).order_by("event__start_time", "pk").values_list(*COLUMNS)
+    past = mine.filter(event__end_time__lte=now).order_by("-event__start_time", "-pk").values_list(*COLUMNS)
+    visits = [Visit(*row) for row in coming[:COMING_SHOWN].union(past[:PAST_SHOWN], all=True)]
+    return (
+        sorted((visit for visit in visits if visit.end > now), key=lambda visit: visit.start),
+        sorted((visit for visit in visits if visit.end <= now), key=lambda visit: visit.start, reverse=True),
     )
-    return [
-        _row(booking, zone, "Missed", "warn")
-        if booking.attendance == Attendance.NO_SHOW
-        else _row(booking, zone, "Done", "good")
-        for booking in bookings
-    ]
 
 
 def plan_card(entitlement: Entitlement, zone: ZoneInfo) -> PlanCard | None:
@@ -109,17 +124,16 @@ def plan_card(entitlement: Entitlement, zone: ZoneInfo) -> PlanCard | None:
 
 
 def for_user(user: User) -> dict[str, object]:
-    """Everything the page shows. Four statements."""
+    """Everything the page shows. Three statements."""
     now = timezone.now()
     zone = zone_for(user)
-    next_session, others = coming_sessions(user, now, zone)
+    coming, past = visits_of(user, now)
     entitlement = entitlements.for_user(user)
-    past = past_sessions(user, now, zone)
     return {
         "greeting": greeting(user, now, zone),
-        "next_session": next_session,
-        "other_sessions": others + past,
-        "is_new": next_session is None and not past,
+        "next_session": next_session(coming[0], user, now, zone) if coming else None,
+        "other_sessions": [_coming_row(visit, zone) for visit in coming[1:]] + [_past_row(v, zone) for v in past],
+        "is_new": not coming and not past,
         "plan": plan_card(entitlement, zone),
         "why_not": entitlement.why_not,
     }
@@ -131,39 +145,46 @@ def near_day(moment: datetime, now: datetime, zone: ZoneInfo, words: str) -> str
     return {0: "Today, ", 1: "Tomorrow, "}.get(days, "") + words
 
 
-def _next(booking: Booking, user: User, now: datetime, zone: ZoneInfo) -> NextSession:
-    event = booking.event
-    start = event.start_time
-    deputy = event.deputy.first_name_words
-    minutes = (event.end_time - start) // timedelta(minutes=1)
+def next_session(visit: Visit, user: User, now: datetime, zone: ZoneInfo) -> NextSession:
+    """The session in the pocket. Names the deputy's own time where that differs from the person's."""
+    start = visit.start
+    minutes = (visit.end - start) // timedelta(minutes=1)
     business = business_zone()
     elsewhere = ""
     if start.astimezone(zone).utcoffset() != start.astimezone(business).utcoffset():
-        elsewhere = f" That is {times.clock(start, business)} {times.zone_name(business)} for Deputy {deputy}."
+        elsewhere = f" That is {times.clock(start, business)} {times.zone_name(business)} for {visit.deputy}."
     return NextSession(
-        id=booking.pk,
-        title=event.title,
+        id=visit.id,
+        title=visit.title,
         when=near_day(start, now, zone, f"{times.day_words(start, zone)}, at {times.clock(start, zone)}"),
-        zone_line=f"{times.zone_name(zone)}. {minutes} minutes with Deputy {deputy}.{elsewhere}",
-        how=_how(booking, user),
+        zone_line=f"{times.zone_name(zone)}. {minutes} minutes with {visit.deputy}.{elsewhere}",
+        how=_how(visit, user),
     )
 
 
-def _how(booking: Booking, user: User) -> str:
-    event = booking.event
-    deputy = f"Deputy {event.deputy.first_name_words}"
-    if event.kind == EventKind.IN_PERSON:
-        return f"You meet {deputy} at {event.place}." if event.place else f"You meet {deputy} in person."
-    phone = booking.contact_phone or user.phone
+def _how(visit: Visit, user: User) -> str:
+    if visit.kind == EventKind.IN_PERSON:
+        return f"You meet {visit.deputy} at {visit.place}." if visit.place else f"You meet {visit.deputy} in person."
+    phone = visit.contact_phone or user.phone
+    deputy = visit.deputy[0].upper() + visit.deputy[1:]
     return f"{deputy} will call you at {phone}." if phone else f"{deputy} will call you."
 
 
-def _row(booking: Booking, zone: ZoneInfo, tag: str, kind: str) -> SessionRow:
-    event = booking.event
+def _coming_row(visit: Visit, zone: ZoneInfo) -> SessionRow:
+    return _row(visit, zone, "Coming up", "info")
+
+
+def _past_row(visit: Visit, zone: ZoneInfo) -> SessionRow:
+    if visit.attendance == Attendance.NO_SHOW:
+        return _row(visit, zone, "Missed", "warn")
+    return _row(visit, zone, "Done", "good")
+
+
+def _row(visit: Visit, zone: ZoneInfo, tag: str, kind: str) -> SessionRow:
     return SessionRow(
-        id=booking.pk,
-        when=f"{times.day_words(event.start_time, zone)}, {times.clock(event.start_time, zone)}",
-        what=f"{event.title}, with Deputy {event.deputy.first_name_words}",
+        id=visit.id,
+        when=f"{times.day_words(visit.start, zone)}, {times.clock(visit.start, zone)}",
+        what=f"{visit.title}, with {visit.deputy}",
         tag=tag,
         tag_kind=kind,
     )

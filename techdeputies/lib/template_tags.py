@@ -11,10 +11,11 @@ from django.core.paginator import Page
 from django.forms.boundfield import BoundField
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from techdeputies.lib import money as money_words
 from techdeputies.lib import times
+from techdeputies.lib.fragments import kept as kept_piece
 
 register = template.Library()
 
@@ -149,3 +150,32 @@ def page_numbers(page: Page) -> list[int]:
             numbers.append(0)
         numbers.append(number)
     return numbers
+
+
+# --- Pieces that are the same for many ------------------------------------------------------------------
+class KeptNode(template.Node):
+    """Renders its inside once for each set of values and keeps it in this process for a while."""
+
+    def __init__(
+        self, inside: template.NodeList, seconds: float, name: str, vary: list[template.base.FilterExpression]
+    ) -> None:
+        self.inside = inside
+        self.seconds = seconds
+        self.name = name
+        self.vary = vary
+
+    def render(self, context: template.Context) -> SafeString:
+        key = ("kept", self.name, *(value.resolve(context) for value in self.vary))
+        return mark_safe(kept_piece(key, self.seconds, lambda: self.inside.render(context)))
+
+
+@register.tag
+def kept(parser: template.base.Parser, token: template.base.Token) -> KeptNode:
+    """``{% kept 60 footer site signed_in %}…{% endkept %}``: seconds, a name, and all that the inside depends on.
+
+    For what is the same for everybody with those values: no token, no name, no message inside.
+    """
+    _, seconds, name, *vary = token.split_contents()
+    inside = parser.parse(("endkept",))
+    parser.delete_first_token()
+    return KeptNode(inside, float(seconds), name, [parser.compile_filter(word) for word in vary])

@@ -280,9 +280,9 @@ def test_greeting_follows_the_clock_of_the_person(hour: int, expected: str) -> N
 
 
 def _next_session(booking: Booking, zone: ZoneInfo) -> dashboard.NextSession:
-    found, _ = dashboard.coming_sessions(booking.user, timezone.now(), zone)
-    assert found is not None
-    return found
+    now = timezone.now()
+    coming, _ = dashboard.visits_of(booking.user, now)
+    return dashboard.next_session(coming[0], booking.user, now, zone)
 
 
 def test_other_zone_names_both_times() -> None:
