@@ -132,6 +132,8 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return self._guarded(request, "deleted", super().delete_view, object_id, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        if _holds_nul(request):
+            return redirect(request.path)
         return self._guarded(request, "listed", super().changelist_view, *args, **kwargs)
 
     def _guarded(self, request: HttpRequest, verb: str, view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -222,6 +224,10 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         page = {**self.admin_site.each_context(request), "opts": self.opts, "form": form, "back_url": back_url}
         return TemplateResponse(request, "admin/act.html", {**page, **context})
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """As Django's, but an address with a NUL names no row instead of upsetting the database."""
+        return None if "\x00" in object_id else super().get_object(request, object_id, from_field)
+
     def found(self, request: HttpRequest, pk: Any) -> Any:
         """The row of that key, whatever the address holds; else 404."""
         row = self.get_object(request, str(pk))
@@ -255,3 +261,9 @@ class NoDeleteMixin:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _holds_nul(request: HttpRequest) -> bool:
+    """PostgreSQL keeps no NUL in a text, and says so with an error instead of no rows."""
+    values = [*request.GET.lists(), *request.POST.lists()]
+    return any("\x00" in text for _name, texts in values for text in texts)

@@ -29,6 +29,11 @@ class EventForm(forms.ModelForm):  # type: ignore[type-arg]
         if "capacity" in self.fields:
             self.fields["capacity"].min_value = 1  # type: ignore[attr-defined]
 
+    def _get_validation_exclusions(self) -> set[str]:
+        """The rule against overlaps reads two columns that are not typed here."""
+        exclusions: set[str] = super()._get_validation_exclusions()
+        return exclusions - {"status", "overlap_exempt"}
+
     def clean_capacity(self) -> int:
         """Places that are taken cannot be taken away; say whose they are."""
         capacity: int = self.cleaned_data["capacity"]

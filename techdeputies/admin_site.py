@@ -78,6 +78,10 @@ class AdminSite(admin.AdminSite):
 
         return super().admin_view(in_business_time, cacheable)
 
+    def get_urls(self) -> list[Any]:
+        """Without the look-up of any row of any table by number; no page here links to it."""
+        return [entry for entry in super().get_urls() if getattr(entry, "name", None) != "view_on_site"]
+
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_staff
 
