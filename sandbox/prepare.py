@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -12,6 +13,7 @@ from django.core.management import call_command
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "techdeputies.settings")
     django.setup()
+    logging.disable(logging.INFO)  # the person at the keyboard reads what the commands print
     call_command("migrate", interactive=False, verbosity=0)
     call_command("seed_plans", verbosity=0)
     call_command("seed_email_templates", verbosity=0)
