@@ -133,8 +133,10 @@ class UserAdmin(NoDeleteMixin, AuditedAdmin):
         return allowed and (obj is None or not obj.is_staff or obj.pk == request.user.pk or self.is_owner(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if obj is None:
+            return ()
         fixed = tuple(self.readonly_fields)
-        if not self.is_owner(request) or (obj is not None and obj.pk == request.user.pk):
+        if not self.is_owner(request) or obj.pk == request.user.pk:
             return (*fixed, *OWNERS_ONLY)
         return fixed if request.user.is_superuser else (*fixed, "is_superuser")
 
