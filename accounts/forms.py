@@ -43,6 +43,8 @@ class AddressField(LineField):
         if not address:
             return address
         local, _, domain = address.rpartition("@")
+        if not local.isascii():  # Django's pattern lets look-alikes such as the dotless i pass
+            raise ValidationError(BAD_ADDRESS)
         try:
             return bare_address(f"{local}@{domain.encode('idna').decode()}")
         except (UnicodeError, InvalidRecipient):

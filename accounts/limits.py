@@ -30,7 +30,8 @@ def account_subject(email: str, user: User | None) -> str:
     """Whom a count belongs to: the person, or a keyed digest of an address nobody has."""
     if user is not None:
         return f"user:{user.pk}"
-    return f"email:{salted_hmac('accounts.limits', email.strip().lower(), algorithm='sha256').hexdigest()[:12]}"
+    folded = email.strip().lower().encode(errors="replace")
+    return f"email:{salted_hmac('accounts.limits', folded, algorithm='sha256').hexdigest()[:12]}"
 
 
 def before_login(*, email: str, user: User | None, actor: Actor, device: str) -> str:

@@ -30,7 +30,8 @@ def new_code() -> str:
 
 def code_mac(code: str, *, bound_to: str, key: str | None = None) -> str:
     """What a table keeps of a code: keyed by the server, as the digest of six digits is undone in a second."""
-    return salted_hmac("accounts.tokens.code", f"{bound_to}:{code}", secret=key, algorithm="sha256").hexdigest()
+    content = f"{bound_to}:{code}".encode(errors="replace")
+    return salted_hmac("accounts.tokens.code", content, secret=key, algorithm="sha256").hexdigest()
 
 
 def is_code(code: str, *, bound_to: str, kept: str) -> bool:

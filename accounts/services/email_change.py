@@ -12,13 +12,12 @@ from accounts import limits, tokens
 from accounts.backends import find
 from accounts.exceptions import AddressTaken, LinkUsedUp, SameAddress
 from accounts.models import EmailChange, User
-from accounts.services.mails import act_words, mail_person, page
+from accounts.services.mails import act_words, mail_person, page, send
 from accounts.services.passwords import send_reset_link
 from accounts.services.people import check_present_password, end_sessions, kill_links, lock, same_address
 from audit.actors import Actor
 from audit.models import ChangeType
 from audit.services import record_password_change, record_security_event
-from emails.services.outbox import enqueue_email
 
 CONFIRM_LASTS = timedelta(hours=24)
 UNDO_LASTS = timedelta(hours=72)
@@ -66,7 +65,7 @@ def _close_open_ones(user: User) -> None:
 def _ask_new_address(row: EmailChange, *, secret: str) -> None:
     owner = find(row.new_email)
     if owner is not None:
-        enqueue_email(
+        send(
             template="email_change_taken",
             occasion=f"email_change:{row.pk}:taken",
             to=owner.email,
@@ -74,7 +73,7 @@ def _ask_new_address(row: EmailChange, *, secret: str) -> None:
             expires_at=row.expires_at,
         )
         return
-    enqueue_email(
+    send(
         template="email_change_confirm",
         occasion=f"email_change:{row.pk}:confirm",
         to=row.new_email,

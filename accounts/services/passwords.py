@@ -13,7 +13,7 @@ from accounts import limits, tokens
 from accounts.backends import find
 from accounts.exceptions import LinkUsedUp
 from accounts.models import PasswordResetToken, User
-from accounts.services.mails import act_words, mail_person, page
+from accounts.services.mails import act_words, mail_person, page, send
 from accounts.services.people import (
     check_new_password,
     check_present_password,
@@ -25,7 +25,6 @@ from audit.actors import Actor
 from audit.models import ChangeType
 from audit.services import record_password_change, record_security_event
 from emails.models import Priority
-from emails.services.outbox import enqueue_email
 from techdeputies.lib.exceptions import DomainError
 
 RESET_LASTS = timedelta(hours=1)
@@ -59,7 +58,7 @@ def send_reset_link(user: User) -> None:
         expires_at=timezone.now() + RESET_LASTS,
         bound_to=tokens.state_of(user.password, user.email),
     )
-    enqueue_email(
+    send(
         template="password_reset",
         occasion=f"reset:{row.pk}",
         to=user.email,
@@ -74,7 +73,7 @@ def send_reset_link(user: User) -> None:
 def _mail_unknown(email: str, deleted: User | None) -> None:
     """Tell whoever reads that mailbox that no account has it: once a day at most."""
     day = f"{timezone.now():%Y%m%d}"
-    enqueue_email(
+    send(
         template="password_reset_unknown",
         occasion=f"reset_unknown:{limits.account_subject(email, deleted)}:{day}",
         to=deleted.email if deleted else email,

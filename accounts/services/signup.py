@@ -16,12 +16,11 @@ from accounts import limits, tokens
 from accounts.backends import find
 from accounts.exceptions import CodeNotRight, LinkUsedUp
 from accounts.models import EmailVerificationToken, Role, User
-from accounts.services.mails import mail_person, page
+from accounts.services.mails import mail_person, page, send
 from accounts.services.people import check_new_password, end_sessions, kill_links, lock, same_address
 from audit.actors import Actor
 from audit.models import ChangeType
 from audit.services import record_password_change, record_security_event
-from emails.services.outbox import enqueue_email
 
 LINK_LASTS = timedelta(hours=24)
 CODE_LASTS = timedelta(hours=1)
@@ -114,7 +113,7 @@ def _mail_proof(user: User, *, browser: str, new_password: str = "") -> None:
         new_password=new_password,
     )
     # No name: until the address is proven, the name is the word of anyone who typed the address.
-    enqueue_email(
+    send(
         template="verify_email",
         occasion=f"verification:{row.pk}",
         to=user.email,
