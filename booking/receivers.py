@@ -1,0 +1,23 @@
+"""What this app does when something ends below it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from accounts.models import User
+from accounts.signals import user_deactivated
+from billing.models import UserSubscription
+from billing.signals import subscription_ended
+from booking import services
+
+
+@receiver(subscription_ended, dispatch_uid="booking.plan_ended")
+def plan_ended(sender: Any, subscription: UserSubscription, **_: Any) -> None:
+    services.cancel_visits_of_plan(subscription)
+
+
+@receiver(user_deactivated, dispatch_uid="booking.person_left")
+def person_left(sender: Any, user: User, **_: Any) -> None:
+    services.cancel_visits_of_person(user)
