@@ -44,7 +44,7 @@ def measure_log_ins(meter: Meter, visitors: Visitors, product: WebServer, window
 
 def count_statements(stage: Stage, visitors: Visitors, pages: list[Page]) -> dict[str, dict[str, int]]:
     """Statements of each page and of one booking, which is made here and counts as one more."""
-    slot = visitors.facts["slots"][0]
+    slot, _ = visitors.facts["slots"][0]
     person = READERS - 1
     post = f"/booking/{slot}/"
     fields, _ = visitors.form(post, person)
@@ -71,7 +71,7 @@ def run(windows: Windows) -> tuple[Report, str]:
         visitors.port = product.port
 
         meter = Meter(stage.postgres_pid)
-        pages = all_pages(visitors.facts["slots"][0])
+        pages = all_pages(visitors.facts["slots"][0][0])
         statements = count_statements(stage, visitors, pages)
         results = measure_pages(
             meter, visitors, product=product, cold=cold, bare=bare, windows=windows, pages=pages, say=say

@@ -83,7 +83,7 @@ def measure_bookings(
     results = BookingResults()
     slots, hot, race = (visitors.facts[name] for name in ("slots", "hot", "race"))
     # The token belongs to the browser, not to the session or the slot, so one form serves everybody.
-    fields, csrf = visitors.form(f"/booking/{slots[0]}/", READERS)
+    fields, csrf = visitors.form(f"/booking/{slots[0][0]}/", READERS)
     csrf = {name: value for name, value in csrf.items() if name == visitors.facts["csrf_cookie"]}
 
     def book(what: str, messages: Iterator[bytes], expected: frozenset[int] = DONE, **options: Any) -> Any:

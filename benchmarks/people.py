@@ -14,7 +14,8 @@ from benchmarks.load import Answer, fetch, request
 from benchmarks.shape import PEOPLE, READERS
 from sandbox.errors import Refusal
 
-TOKEN = "csrfmiddlewaretoken"
+Slot = list[str]
+"""The id of a time, and the start its form shows."""
 
 
 class FormReader(HTMLParser):
@@ -88,25 +89,27 @@ class Visitors:
         own = {} if person is None else self.cookies(person)
         return fields, own | answer.cookies
 
-    def bookings(self, slots: list[str], fields: dict[str, str], csrf: dict[str, str]) -> Iterator[bytes]:
+    def bookings(self, slots: list[Slot], fields: dict[str, str], csrf: dict[str, str]) -> Iterator[bytes]:
         """One booking after the other, spread over ``slots``: people first, then slots move on."""
         bookers = PEOPLE - READERS
         for number in self.spread:
             who = READERS + number % bookers
             yield self._booking(slots[(number + number // bookers) % len(slots)], who, fields, csrf)
 
-    def bookings_of(self, slot: str, people: range, fields: dict[str, str], csrf: dict[str, str]) -> Iterator[bytes]:
+    def bookings_of(self, slot: Slot, people: range, fields: dict[str, str], csrf: dict[str, str]) -> Iterator[bytes]:
         """Everybody of ``people`` once, all for one slot."""
         for who in people:
             yield self._booking(slot, who, fields, csrf)
 
-    def tries(self, slots: list[str], fields: dict[str, str], csrf: dict[str, str]) -> Iterator[bytes]:
+    def tries(self, slots: list[Slot], fields: dict[str, str], csrf: dict[str, str]) -> Iterator[bytes]:
         """Tries at slots that are full, by people who have no place in any of them."""
         for number in self.full:
             yield self._booking(slots[number % len(slots)], number % READERS, fields, csrf)
 
-    def _booking(self, slot: str, who: int, fields: dict[str, str], csrf: dict[str, str]) -> bytes:
-        return request(f"/booking/{slot}/", cookies=self.cookies(who) | csrf, form=fields, address=self.address(who))
+    def _booking(self, slot: Slot, who: int, fields: dict[str, str], csrf: dict[str, str]) -> bytes:
+        pk, start = slot
+        form = fields | {"seen_start": start}
+        return request(f"/booking/{pk}/", cookies=self.cookies(who) | csrf, form=form, address=self.address(who))
 
     def log_ins(self, fields: dict[str, str], csrf: dict[str, str]) -> Iterator[bytes]:
         for who in cycle(range(PEOPLE)):

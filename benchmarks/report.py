@@ -183,8 +183,9 @@ INSERT of the mail and COMMIT, prepared, on the yardstick's tables. Cost is CPU 
 - One run starts everything itself on free loopback ports: an embedded PostgreSQL and Valkey with a fresh data folder,
   the product as in production (DEBUG off, collected static files, no reload) and the bare project
   (`benchmarks/bare/`), each under gunicorn with 2 gthread workers of 4 threads. No mail worker runs: mails stay queued.
-- Data: 200 times in the next two weeks, 14 later ones for the hot and the full slot, 2,000 people with an unlimited
-  plan, each signed in on one device; 200 of them have 8 sessions booked, and look at the signed-in pages.
+- Data: 200 times in one week, the next, which is what the booking page opens with; 14 later ones for the hot and the
+  full slots; 2,000 people with an unlimited plan, each signed in on one device; 200 of them have 8 sessions booked,
+  and look at the signed-in pages.
 - Load: a client of one thread ({CONNECTIONS} kept connections, half of them on each worker) on loopback, with the
   headers of a proxy that ended TLS. A booking is the POST alone; its form was fetched before. Limits per account and
   address are raised through the settings table, and are counted as always.

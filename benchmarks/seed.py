@@ -32,7 +32,8 @@ from emails.models import EmailJob, EmailStatus
 from settings_app.models import Setting
 
 PASSWORD = "river-spoon-tuesday"
-SLOTS_A_DAY = 15
+DEPUTIES = 4
+TIMES_A_DAY = 10
 PAST_SLOTS = 40
 LIMITS = {
     "limit_login_per_account": "1000",
@@ -42,11 +43,14 @@ LIMITS = {
 }
 
 
-def make_people() -> tuple[User, list[User]]:
-    """One deputy, and everybody else with one password (hashed once: that is not what is measured)."""
-    deputy = User.objects.create_user(
-        email="deputy@example.com", password=None, name="Dana Reyes", role=Role.ADMIN, email_verified=True
-    )
+def make_people() -> tuple[list[User], list[User]]:
+    """The deputies, and everybody else with one password (hashed once: that is not what is measured)."""
+    deputies = [
+        User.objects.create_user(
+            email=f"deputy{number}@example.com", name=f"Dana{number} Reyes", role=Role.ADMIN, email_verified=True
+        )
+        for number in range(DEPUTIES)
+    ]
     password = make_password(PASSWORD)
     people = User.objects.bulk_create(
         User(
@@ -58,7 +62,7 @@ def make_people() -> tuple[User, list[User]]:
         )
         for number in range(PEOPLE)
     )
-    return deputy, people
+    return deputies, people
 
 
 def give_plans(people: list[User], now: datetime) -> list[UserSubscription]:
@@ -157,18 +161,34 @@ def book_for_readers(
     EmailJob.objects.bulk_create(mails)
 
 
+def slots_ahead(deputies: list[User], now: datetime) -> list[CalendarEvent]:
+    """A full week, the next one: what the booking page opens with. Neighbours in the list never overlap."""
+    monday = now.replace(hour=14, minute=0, second=0, microsecond=0) + timedelta(days=7 - now.weekday())
+    times = SLOTS // DEPUTIES
+    return [
+        slot(
+            deputies[number // times],
+            monday + timedelta(days=number % times // TIMES_A_DAY, hours=number % times % TIMES_A_DAY),
+        )
+        for number in range(SLOTS)
+    ]
+
+
+def named(events: list[CalendarEvent]) -> list[list[str]]:
+    """What a booking form sends of each: the id in its address, and the start it showed."""
+    return [[event.pk, event.start_time.isoformat()] for event in events]
+
+
 def main() -> None:
     now = timezone.now()
-    morning = now.replace(hour=12, minute=0, second=0, microsecond=0)
+    morning = now.replace(hour=14, minute=0, second=0, microsecond=0)
     with transaction.atomic():
         Setting.objects.bulk_create(Setting(key=key, value=value) for key, value in LIMITS.items())
-        deputy, people = make_people()
+        deputies, people = make_people()
+        deputy = deputies[0]
         subscriptions = give_plans(people, now)
         keys = sign_in(people)
-        ahead = [
-            slot(deputy, morning + timedelta(days=1 + number // SLOTS_A_DAY, hours=number % SLOTS_A_DAY))
-            for number in range(SLOTS)
-        ]
+        ahead = slots_ahead(deputies, now)
         past = [slot(deputy, morning - timedelta(days=2 + number)) for number in range(PAST_SLOTS)]
         book_for_readers(subscriptions, ahead, past)
         hot = [slot(deputy, morning + timedelta(days=20, hours=number), 100_000) for number in range(HOT_SLOTS)]
@@ -181,8 +201,8 @@ def main() -> None:
         "csrf_cookie": settings.CSRF_COOKIE_NAME,
         "password": PASSWORD,
         "sessions": keys,
-        "slots": [event.pk for event in ahead],
-        "hot": [event.pk for event in hot],
-        "race": [event.pk for event in race],
+        "slots": named(ahead),
+        "hot": named(hot),
+        "race": named(race),
     }
     json.dump(facts, sys.stdout)
