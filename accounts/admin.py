@@ -49,7 +49,7 @@ ACTS = {
 }
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+class PersonForm(forms.ModelForm):
     """A person's facts. Neither address nor password is typed here once the account exists."""
 
     class Meta:
@@ -57,7 +57,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("name", "phone", "time_zone")
 
 
-class NewPersonForm(forms.ModelForm):  # type: ignore[type-arg]
+class NewPersonForm(forms.ModelForm):
     """An account opened for a caller. They choose the password by the link we mail them."""
 
     class Meta:

@@ -20,7 +20,7 @@ from techdeputies.lib.exceptions import DomainError
 from techdeputies.lib.paging import BoundedPaginator
 
 
-class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class AuditedAdmin(admin.ModelAdmin):
     """Writes ``admin_action_audits`` for what forms, inlines, lists and bulk actions change, and for refusals.
 
     The row is written in the transaction of the change. Django's own log is not kept: it would store names
@@ -85,8 +85,9 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def log_change(self, request: HttpRequest, object: Any, message: Any) -> Any:
         return self._record(request, "changed", object, message)
 
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> list[Any]:
         """Nothing here: ``delete_model`` and ``delete_queryset`` record, in the transaction that deletes."""
+        return []
 
     def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
         with transaction.atomic():
@@ -121,17 +122,17 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
 
     # --- what was refused -------------------------------------------------------------------------
-    def changeform_view(  # type: ignore[override]
+    def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         return self._guarded(
             request, "changed" if object_id else "added", super().changeform_view, object_id, *args, **kwargs
         )
 
-    def delete_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def delete_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         return self._guarded(request, "deleted", super().delete_view, object_id, *args, **kwargs)
 
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if _holds_nul(request):
             return redirect(request.path)
         return self._guarded(request, "listed", super().changelist_view, *args, **kwargs)

@@ -177,7 +177,7 @@ class VisitUseAdmin(ReadOnlyAdmin):
         return link_to(row.user)
 
 
-class LedgerInline(admin.TabularInline):  # type: ignore[type-arg]
+class LedgerInline(admin.TabularInline):
     model = GiftCardTransaction
     fields = ("created_at", "kind", "sum_words", "balance_words", "description")
     readonly_fields = fields

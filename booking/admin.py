@@ -26,7 +26,7 @@ def when_words(row: CalendarEvent) -> str:
     return f"{day_words(row.start_time, zone)}, {clock(row.start_time, zone)} to {clock(row.end_time, zone)}"
 
 
-class BookingInline(admin.TabularInline):  # type: ignore[type-arg]
+class BookingInline(admin.TabularInline):
     model = Booking
     fk_name = "event"
     fields = ("person", "state", "contact_phone", "topic", "attendance", "page")

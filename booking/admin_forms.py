@@ -15,7 +15,7 @@ from techdeputies.lib.times import clock, day_words
 MOST_TIMES = 300
 
 
-class EventForm(forms.ModelForm):  # type: ignore[type-arg]
+class EventForm(forms.ModelForm):
     """A time to offer. Dates and times are in the business's zone."""
 
     class Meta:
@@ -31,7 +31,7 @@ class EventForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _get_validation_exclusions(self) -> set[str]:
         """The rule against overlaps reads two columns that are not typed here."""
-        exclusions: set[str] = super()._get_validation_exclusions()
+        exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         return exclusions - {"status", "overlap_exempt"}
 
     def clean_capacity(self) -> int:

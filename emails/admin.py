@@ -40,7 +40,7 @@ def text_without_secrets(job: EmailJob) -> str:
         return f"This mail cannot be shown: {fault}"
 
 
-class DeliveryInline(admin.TabularInline):  # type: ignore[type-arg]
+class DeliveryInline(admin.TabularInline):
     model = EmailDeliveryEvent
     fields = ("timestamp", "event_type")
     readonly_fields = fields

@@ -11,7 +11,7 @@ from settings_app.models import Setting
 from settings_app.registry import KNOWN
 
 
-class SettingForm(forms.ModelForm):  # type: ignore[type-arg]
+class SettingForm(forms.ModelForm):
     """The value of one known setting as text; empty means the default. The registry checks it."""
 
     text = forms.CharField(label="Value", required=False, widget=forms.TextInput(attrs={"size": 60}))

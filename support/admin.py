@@ -12,7 +12,7 @@ from support.models import Ticket, TicketComment
 from techdeputies.lib.admin_words import link_to, tag
 
 
-class CommentInline(admin.TabularInline):  # type: ignore[type-arg]
+class CommentInline(admin.TabularInline):
     model = TicketComment
     fields = ("created_at", "user", "content")
     readonly_fields = fields

@@ -59,11 +59,10 @@ def codes(number: int, **headers: Any) -> list[int]:
 
 
 @pytest.fixture
-def dead_cache(settings: Any) -> Iterator[None]:
+def dead_cache(settings: Any) -> None:
     """The cache's address answers nobody."""
     default = settings.CACHES["default"]
     settings.CACHES = {"default": {**default, "LOCATION": "redis://127.0.0.1:1/0"}}
-    return
 
 
 @pytest.mark.usefixtures("five")

@@ -40,7 +40,7 @@ PUBLIC = {
     "accounts:email_change_confirm",
     "accounts:email_change_undo",
     "booking:event_list",
-    "booking:event_detail",
+    "booking:zone",
 }
 
 # Only vendors' posts and one-click unsubscribe may come without a token; none of these exists yet.
@@ -302,7 +302,7 @@ class TestAdminDoor:
 
 def test_the_cache_is_asked_gently() -> None:
     """Short waits and no error: a dead cache must not take sign-in with it."""
-    options = settings.CACHES["default"]["OPTIONS"]
+    options: Any = settings.CACHES["default"]["OPTIONS"]
 
     assert options["IGNORE_EXCEPTIONS"]
     assert options["SOCKET_CONNECT_TIMEOUT"] <= 0.5
