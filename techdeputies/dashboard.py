@@ -12,8 +12,8 @@ from accounts.models import User
 from billing import entitlements
 from billing.entitlements import Entitlement
 from billing.models import SubscriptionStatus
-from booking.models import Attendance, Booking, EventKind
-from settings_app.services import business_zone, zone_for
+from booking import words
+from booking.models import Attendance, Booking, CalendarEvent
 from techdeputies.lib import times
 
 COMING_SHOWN = 4
@@ -58,9 +58,9 @@ class PlanCard:
 def greeting(user: User, now: datetime, zone: ZoneInfo) -> str:
     """``Good morning, Margaret``, by the clock where the person is."""
     hour = now.astimezone(zone).hour
-    words = "Good morning" if 4 <= hour < 12 else "Good afternoon" if 12 <= hour < 18 else "Good evening"
+    greeted = "Good morning" if 4 <= hour < 12 else "Good afternoon" if 12 <= hour < 18 else "Good evening"
     name = (user.name or "").split()
-    return f"{words}, {name[0]}" if name else words
+    return f"{greeted}, {name[0]}" if name else greeted
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,7 @@ class Visit:
 
     @property
     def deputy(self) -> str:
-        names = (self.deputy_name or "").split()
-        return f"Deputy {names[0]}" if names else "your deputy"
+        return words.deputy_name(self.deputy_name)
 
 
 COLUMNS = (
@@ -123,10 +122,9 @@ def plan_card(entitlement: Entitlement, zone: ZoneInfo) -> PlanCard | None:
     )
 
 
-def for_user(user: User) -> dict[str, object]:
+def for_user(user: User, zone: ZoneInfo) -> dict[str, object]:
     """Everything the page shows. Three statements."""
     now = timezone.now()
-    zone = zone_for(user)
     coming, past = visits_of(user, now)
     entitlement = entitlements.for_user(user)
     return {
@@ -139,35 +137,29 @@ def for_user(user: User) -> dict[str, object]:
     }
 
 
-def near_day(moment: datetime, now: datetime, zone: ZoneInfo, words: str) -> str:
-    """``words`` with "Today, " or "Tomorrow, " before it where that is so."""
+def near_day(moment: datetime, now: datetime, zone: ZoneInfo, day: str) -> str:
+    """``day`` with "Today, " or "Tomorrow, " before it where that is so."""
     days = (moment.astimezone(zone).date() - now.astimezone(zone).date()).days
-    return {0: "Today, ", 1: "Tomorrow, "}.get(days, "") + words
+    return {0: "Today, ", 1: "Tomorrow, "}.get(days, "") + day
 
 
 def next_session(visit: Visit, user: User, now: datetime, zone: ZoneInfo) -> NextSession:
     """The session in the pocket. Names the deputy's own time where that differs from the person's."""
     start = visit.start
     minutes = (visit.end - start) // timedelta(minutes=1)
-    business = business_zone()
-    elsewhere = ""
-    if start.astimezone(zone).utcoffset() != start.astimezone(business).utcoffset():
-        elsewhere = f" That is {times.clock(start, business)} {times.zone_name(business)} for {visit.deputy}."
+    facts = (
+        f"{times.zone_name(zone)}.",
+        f"{minutes} minutes with {words.mid_sentence(visit.deputy)}.",
+        words.elsewhere(start, zone, visit.deputy),
+    )
+    event = CalendarEvent(kind=visit.kind, place=visit.place)
     return NextSession(
         id=visit.id,
         title=visit.title,
         when=near_day(start, now, zone, f"{times.day_words(start, zone)}, at {times.clock(start, zone)}"),
-        zone_line=f"{times.zone_name(zone)}. {minutes} minutes with {visit.deputy}.{elsewhere}",
-        how=_how(visit, user),
+        zone_line=" ".join(fact for fact in facts if fact),
+        how=words.how(event, visit.deputy, visit.contact_phone or user.phone),
     )
-
-
-def _how(visit: Visit, user: User) -> str:
-    if visit.kind == EventKind.IN_PERSON:
-        return f"You meet {visit.deputy} at {visit.place}." if visit.place else f"You meet {visit.deputy} in person."
-    phone = visit.contact_phone or user.phone
-    deputy = visit.deputy[0].upper() + visit.deputy[1:]
-    return f"{deputy} will call you at {phone}." if phone else f"{deputy} will call you."
 
 
 def _coming_row(visit: Visit, zone: ZoneInfo) -> SessionRow:
@@ -184,7 +176,7 @@ def _row(visit: Visit, zone: ZoneInfo, tag: str, kind: str) -> SessionRow:
     return SessionRow(
         id=visit.id,
         when=f"{times.day_words(visit.start, zone)}, {times.clock(visit.start, zone)}",
-        what=f"{visit.title}, with {visit.deputy}",
+        what=f"{visit.title}, with {words.mid_sentence(visit.deputy)}",
         tag=tag,
         tag_kind=kind,
     )

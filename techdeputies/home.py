@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
 from billing.models import Plan
+from booking import version
 from booking.models import CalendarEvent
 from settings_app.services import value
 from techdeputies.context_processors import site_now
@@ -58,7 +59,7 @@ class PlanRow:
 
 def body(zone: ZoneInfo) -> SafeString:
     """The page below the header, the same for everybody who reads times in ``zone``."""
-    return mark_safe(kept(("home", zone.key), FRESH_SECONDS, lambda: _render(zone)))
+    return mark_safe(kept(("home", zone.key, version.current()), FRESH_SECONDS, lambda: _render(zone)))
 
 
 def _render(zone: ZoneInfo) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path
 
@@ -18,9 +16,10 @@ urlpatterns = [
     path("display/", views.display_settings, name="display_settings"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    path("accounts/", include("accounts.urls")),
+    path("booking/", include("booking.urls")),
     path("admin/", admin.site.urls),
 ]
-urlpatterns += [path(f"{app}/", include(f"{app}.urls")) for app in ("accounts", "booking") if find_spec(f"{app}.urls")]
 
 handler400 = "techdeputies.views.bad_request"
 handler403 = "techdeputies.views.permission_denied"

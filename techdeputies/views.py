@@ -17,7 +17,8 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods
 
-from settings_app.services import business_zone, value, zone_for
+from booking.zones import zone_of
+from settings_app.services import business_zone, value
 from techdeputies import dashboard as gathered
 from techdeputies import home as front
 from techdeputies.context_processors import TEXT_COOKIE, TEXT_SIZES, THEME_COOKIE, THEMES, last_known
@@ -32,12 +33,12 @@ COOKIE_SECONDS = 60 * 60 * 24 * 365
 @login_not_required
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "home.html", {"body": front.body(zone_for(request.user))})
+    return render(request, "home.html", {"body": front.body(zone_of(request))})
 
 
 @require_GET
 def dashboard(request: HttpRequest) -> HttpResponse:
-    return render(request, "dashboard.html", gathered.for_user(request.user))  # type: ignore[arg-type]
+    return render(request, "dashboard.html", gathered.for_user(request.user, zone_of(request)))  # type: ignore[arg-type]
 
 
 @login_not_required

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
-MOST_KEPT = 500
+MOST_KEPT = 120
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ def kept(key: Hashable, seconds: float, render: Callable[[], str]) -> str:
     if piece is None:
         with _generation:
             if len(_pieces) >= MOST_KEPT:
-                _pieces.clear()
+                _make_room()
             piece = _pieces.setdefault(key, _Kept())
     if piece.filled and time.monotonic() < piece.until:
         return piece.html
@@ -49,6 +49,15 @@ def kept(key: Hashable, seconds: float, render: Callable[[], str]) -> str:
         return piece.html
     finally:
         piece.lock.release()
+
+
+def _make_room() -> None:
+    """Drop what has run out; where nothing has, everything."""
+    now = time.monotonic()
+    for key in [key for key, piece in _pieces.items() if piece.filled and piece.until <= now]:
+        del _pieces[key]
+    if len(_pieces) >= MOST_KEPT:
+        _pieces.clear()
 
 
 def forget_all() -> None:

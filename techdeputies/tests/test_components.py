@@ -237,6 +237,16 @@ def test_number_of_kept_pieces_is_bounded() -> None:
     fragments.forget_all()
 
 
+def test_what_has_run_out_makes_room_first() -> None:
+    fragments.forget_all()
+    fragments.kept("stays", 60, lambda: "first")
+    for number in range(fragments.MOST_KEPT + 5):
+        fragments.kept(("old", number), 0, lambda: "x")
+
+    assert fragments.kept("stays", 60, lambda: "second") == "first"
+    fragments.forget_all()
+
+
 def test_kept_tag_renders_for_each_set_of_values() -> None:
     fragments.forget_all()
     template = Template("{% load words %}{% kept 60 corner who %}{{ who }}{{ what }}{% endkept %}")

@@ -148,6 +148,9 @@ def test_home_shows_times_in_the_persons_own_zone(client: Client) -> None:
     client.force_login(make_user(time_zone="Pacific/Honolulu"))
 
     assert "Hawaii Time (Honolulu)" in words(client.get(reverse("home")))
+    client.logout()
+    client.cookies["zone"] = "America/Denver"
+    assert "Mountain Time (Denver)" in words(client.get(reverse("home")))
     assert "Central Time (Chicago)" in words(Client().get(reverse("home")))
 
 
@@ -288,8 +291,8 @@ def _next_session(booking: Booking, zone: ZoneInfo) -> dashboard.NextSession:
 def test_other_zone_names_both_times() -> None:
     booking = make_booking()
 
-    assert "for Deputy Rosa." in _next_session(booking, ZoneInfo("America/New_York")).zone_line
-    assert "for Deputy Rosa." not in _next_session(booking, CHICAGO).zone_line
+    assert "For Deputy Rosa it is" in _next_session(booking, ZoneInfo("America/New_York")).zone_line
+    assert "For Deputy Rosa" not in _next_session(booking, CHICAGO).zone_line
 
 
 def test_session_in_person_names_the_place() -> None:
