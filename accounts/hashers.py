@@ -69,7 +69,7 @@ class LegacyBcryptHasher(hashers.BasePasswordHasher):
     def decode(self, encoded: str) -> dict[str, Any]:
         return {"algorithm": self.algorithm, "work_factor": self.cost(encoded), "hash": encoded}
 
-    def safe_summary(self, encoded: str) -> dict[str, Any]:
+    def safe_summary(self, encoded: str) -> dict[Any, Any]:
         return {"algorithm": self.algorithm, "work factor": self.cost(encoded)}
 
     def cost(self, encoded: str) -> int:

@@ -20,8 +20,7 @@ from django.contrib.sessions.backends.base import CreateError, SessionBase, Upda
 from django.db import IntegrityError, router, transaction
 from django.db.models import F
 from django.db.models.functions import Least, Now
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
@@ -75,7 +74,7 @@ class SessionStore(SessionBase):
 
     @property
     def is_signed_in(self) -> bool:
-        return SESSION_KEY in self._session
+        return SESSION_KEY in self
 
     @property
     def row_id(self) -> str:
@@ -116,7 +115,7 @@ class SessionStore(SessionBase):
 
     def cycle_key(self) -> None:
         """The same content and age under a new key; the old key opens nothing from now on."""
-        data = dict(self._session)
+        data = dict(self.items())
         old_key = self.session_key
         self.create()
         self._session_cache = data
@@ -131,31 +130,35 @@ class SessionStore(SessionBase):
     def save(self, must_create: bool = False) -> None:
         """Write the row; a signed-out visitor has none. Raises UpdateError when it was ended meanwhile."""
         if not self.is_signed_in:
-            self._get_or_create_session_key()
+            self._need_key()
             return
         if must_create or self._is_new or self.session_key is None:
             self._insert(must_create=must_create)
             return
         changed = Session.objects.filter(pk=self.row_id).update(
-            session_data=self.encode(self._session), **self._seen_now()
+            session_data=self.encode(dict(self.items())), **self._seen_now()
         )
         if not changed:
             raise UpdateError
 
+    def _need_key(self) -> None:
+        if self.session_key is None:
+            self._session_key = self._get_new_session_key()
+
     def _insert(self, *, must_create: bool) -> None:
-        self._get_or_create_session_key()
-        user_id = self._session[SESSION_KEY]
+        self._need_key()
+        user_id = self[SESSION_KEY]
         role = User.objects.filter(pk=user_id).values_list("role", flat=True).first()
         if role is None:
             raise UpdateError
-        self._session[_ROLE] = role
+        self[_ROLE] = role
         started = self._created_at or timezone.now()
         try:
             with transaction.atomic(using=router.db_for_write(Session)):
                 Session.objects.create(
                     id=self.row_id,
                     user_id=user_id,
-                    session_data=self.encode(self._session),
+                    session_data=self.encode(dict(self.items())),
                     created_at=started,
                     last_seen_at=Now(),
                     expires_at=Least(Now() + self.lifetime.idle, started + self.lifetime.absolute),
@@ -213,7 +216,7 @@ class SessionMiddleware(middleware.SessionMiddleware):
         session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
         request.session = session.seen_from(client_ip(request), request.META.get("HTTP_USER_AGENT", ""))
 
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         session = getattr(request, "session", None)
         if session is None or not session.accessed:
             return response
@@ -228,7 +231,7 @@ class SessionMiddleware(middleware.SessionMiddleware):
             session.touch()
         return response
 
-    def _save(self, request: HttpRequest, response: HttpResponseBase, session: SessionStore) -> None:
+    def _save(self, request: HttpRequest, response: HttpResponse, session: SessionStore) -> None:
         try:
             session.save()
         except UpdateError:
@@ -242,15 +245,15 @@ class SessionMiddleware(middleware.SessionMiddleware):
             path=settings.SESSION_COOKIE_PATH,
             secure=settings.SESSION_COOKIE_SECURE,
             httponly=settings.SESSION_COOKIE_HTTPONLY,
-            samesite=settings.SESSION_COOKIE_SAMESITE,
+            samesite="Lax",
         )
 
     @staticmethod
-    def _forget(request: HttpRequest, response: HttpResponseBase) -> None:
+    def _forget(request: HttpRequest, response: HttpResponse) -> None:
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             response.delete_cookie(
                 settings.SESSION_COOKIE_NAME,
                 path=settings.SESSION_COOKIE_PATH,
                 domain=settings.SESSION_COOKIE_DOMAIN,
-                samesite=settings.SESSION_COOKIE_SAMESITE,
+                samesite="Lax",
             )

@@ -35,7 +35,7 @@ def mails(template: str) -> list[dict[str, Any]]:
     for job in EmailJob.objects.filter(template_type=template).order_by("pk"):
         values = {**job.content["context"], "to": job.recipient_email, "priority": job.priority, "job": job}
         if "secrets" in job.content:
-            purpose = secrets_purpose(job.template_type, job.occasion)
+            purpose = secrets_purpose(job.template_type, str(job.occasion))
             values.update(json.loads(crypto.decrypt(job.content["secrets"], purpose=purpose)))
         found.append(values)
     return found

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from io import StringIO
+
 import pytest
+import structlog
 from django.db import connection
 from django.test import Client
 
 from accounts.tests.factories import PASSWORD, make_user
-from accounts.tests.helpers import last_mail, secret_in, sign_in
+from accounts.tests.helpers import last_mail, path_of, secret_in, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +52,52 @@ def test_no_table_holds_a_cookie_a_mailed_secret_a_code_or_a_password() -> None:
     }
     assert [name for name, value in planted.items() if value in content] == []
     assert user.email in content
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """What the product's own handler would write."""
+    root = logging.getLogger()
+    ours = next(one for one in root.handlers if isinstance(one.formatter, structlog.stdlib.ProcessorFormatter))
+    copy = logging.StreamHandler(StringIO())
+    copy.setFormatter(ours.formatter)
+    root.addHandler(copy)
+    yield copy.stream
+    root.removeHandler(copy)
+
+
+def test_no_log_line_holds_a_password_a_secret_a_code_a_cookie_or_a_whole_address(log: StringIO) -> None:
+    user = make_user(email="margaret.ellis@example.com")
+    person, newcomer = Client(), Client()
+    sign_in(person, user, "wrong-password-typed-here")
+    sign_in(person, user)
+    newcomer.post(
+        "/accounts/signup/",
+        {"name": "Newcomer Marker", "email": "new.comer@example.com", "password": "spoon-marker-word"},
+    )
+    Client().post("/accounts/password/reset/", {"email": user.email})
+    code = str(last_mail("verify_email")["code"]).replace(" ", "")
+    newcomer.get(path_of(last_mail("verify_email")))
+    newcomer.post("/accounts/verify/", {"code": code})
+    owner = Client()
+    owner.get(path_of(last_mail("password_reset")))
+    owner.post("/accounts/password/reset/confirm/", {"password": "river-marker-tuesday"})
+
+    lines = log.getvalue()
+
+    assert '"event": "request_finished"' in lines
+    planted = [
+        "wrong-password-typed-here",
+        PASSWORD,
+        "spoon-marker-word",
+        "river-marker-tuesday",
+        "Newcomer Marker",
+        user.email,
+        "new.comer@example.com",
+        code,
+        secret_in(last_mail("verify_email")),
+        secret_in(last_mail("password_reset")),
+        person.cookies["sessionid"].value,
+        owner.cookies["sessionid"].value,
+    ]
+    assert [marker for marker in planted if marker in lines] == []

@@ -108,7 +108,7 @@ def test_a_session_ended_while_its_request_runs_is_answered_and_its_cookie_taken
         Session.objects.all().delete()
         return HttpResponse("fine")
 
-    answer = SessionMiddleware(view)(request)
+    answer: Any = SessionMiddleware(view)(request)
 
     assert answer.status_code == 200
     assert answer.cookies["sessionid"].value == ""

@@ -78,6 +78,7 @@ def email_change_undo(request: HttpRequest) -> HttpResponse:
     if request.method != "POST" and "token" in request.GET:
         return take_token(request, UNDO_LINK)
     secret = secret_of(request, UNDO_LINK)
+    response: HttpResponse
     if request.method != "POST" and secret:
         return private(render(request, "accounts/email_change_undo.html"))
     try:
