@@ -26,6 +26,11 @@ class EventForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "deputy" in self.fields:
             self.fields["deputy"].queryset = User.objects.staff().order_by("name")  # type: ignore[attr-defined]
+        for name in ("start_time", "end_time"):
+            if name in self.fields:
+                day, time = self.fields[name].widget.widgets  # type: ignore[attr-defined]
+                day.attrs["aria-label"] = f"{self.fields[name].label}: date"
+                time.attrs["aria-label"] = f"{self.fields[name].label}: time"
         if "capacity" in self.fields:
             self.fields["capacity"].min_value = 1  # type: ignore[attr-defined]
 

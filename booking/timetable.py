@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import DateTimeField, ExpressionWrapper, Subquery
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
@@ -29,6 +31,8 @@ MOST_SLOTS = 400
 
 WEEK_VIEW, LIST_VIEW = "week", "list"
 SUNDAY = 6
+
+Row = tuple[str, datetime, str, int, int, str | None]
 
 # Stand where a time's address begins and ends: two private characters that no title holds.
 _HREF, _FERH = "\ue000", "\ue001"
@@ -108,43 +112,30 @@ def read_day(raw: str) -> date | None:
         return None
 
 
-def window(wanted: date | None, zone: ZoneInfo) -> Window:
-    """The week of ``wanted``, kept between this week and the horizon; without it the first week with times."""
-    now = timezone.now()
-    today = now.astimezone(zone).date()
-    if wanted is None:
-        return Window(monday_of(_first_day(now, zone) or today), zone, now)
-    last = (now + timedelta(days=value("booking_horizon_days"))).astimezone(zone).date()
-    return Window(monday_of(min(max(wanted, today), last)), zone, now)
-
-
-def _first_day(now: datetime, zone: ZoneInfo) -> date | None:
-    """The local day of the next time on offer; kept like the list itself."""
-
-    def look() -> str:
-        horizon = now + timedelta(days=value("booking_horizon_days"))
-        start = (
-            CalendarEvent.objects.open()
-            .between(now, horizon)
-            .order_by("start_time")
-            .values_list("start_time", flat=True)
-            .first()
-        )
-        return "" if start is None else start.astimezone(zone).date().isoformat()
-
-    return read_day(kept(("first-day", zone.key, version.current()), FRESH_SECONDS, look))
-
-
 # --- The list -------------------------------------------------------------------------------------------
-def week_html(week: Window, view: str, *, href: str, suffix: str = "", own: Iterable[Booking] = ()) -> SafeString:
-    """The heading, the links to other weeks and the days of ``week``.
+def shown(wanted: date | None, zone: ZoneInfo, view: str) -> tuple[Window, str]:
+    """The week of ``wanted``, kept between this week and the horizon; without it the first week with times.
 
-    A time leads to ``href`` + its id + ``suffix``. ``own`` are the person's bookings in that week.
+    One statement when the kept copy has run out, none before. The text still needs ``personal``.
     """
-    key = ("week", week.monday, week.zone.key, view, version.current())
-    html = kept(key, FRESH_SECONDS, lambda: _render(week, view))
+    now = timezone.now()
+    if wanted is None:
+        # The finished text is kept behind the Monday it belongs to.
+        text = kept(
+            ("first-week", zone.key, view, version.current()), FRESH_SECONDS, lambda: _first_week(now, zone, view)
+        )
+        return Window(date.fromisoformat(text[:10]), zone, now), text[10:]
+    today = now.astimezone(zone).date()
+    last = (now + timedelta(days=value("booking_horizon_days"))).astimezone(zone).date()
+    week = Window(monday_of(min(max(wanted, today), last)), zone, now)
+    key = ("week", week.monday, zone.key, view, version.current())
+    return week, kept(key, FRESH_SECONDS, lambda: _render(week, view, _rows(week.start, week.end)))
+
+
+def personal(html: str, zone: ZoneInfo, *, href: str, suffix: str = "", own: Iterable[Booking] = ()) -> SafeString:
+    """The kept text for one reader: a time leads to ``href`` + its id + ``suffix``; ``own`` sessions are marked."""
     for booking in own:
-        html = _mark_own(html, booking, week.zone)
+        html = _mark_own(html, booking, zone)
     return mark_safe(html.replace(_HREF, href).replace(_FERH, suffix))
 
 
@@ -158,13 +149,24 @@ def own_bookings(week: Window, user_id: int) -> list[Booking]:
     )
 
 
-def _render(week: Window, view: str) -> str:
-    rows = list(
-        CalendarEvent.objects.open()
-        .between(week.start, week.end)
-        .order_by("start_time", "pk")
-        .values_list("pk", "start_time", "title", "capacity", "booked_count", "deputy__name")[: MOST_SLOTS + 1]
-    )
+def _rows(start: datetime, end: datetime, **narrower: Any) -> list[Row]:
+    events = CalendarEvent.objects.open().between(start, end).filter(**narrower).order_by("start_time", "pk")
+    names = ("pk", "start_time", "title", "capacity", "booked_count", "deputy__name")
+    return list(events.values_list(*names)[: MOST_SLOTS + 1])
+
+
+def _first_week(now: datetime, zone: ZoneInfo, view: str) -> str:
+    """Every time within seven days of the next one holds the whole of its week: found in the same statement."""
+    end = now + timedelta(days=value("booking_horizon_days"))
+    first = CalendarEvent.objects.open().between(now, end).order_by("start_time").values("start_time")[:1]
+    within = ExpressionWrapper(Subquery(first) + timedelta(days=7), output_field=DateTimeField())
+    rows = _rows(now, end, start_time__lt=within)
+    day = rows[0][1].astimezone(zone).date() if rows else now.astimezone(zone).date()
+    week = Window(monday_of(day), zone, now)
+    return week.monday.isoformat() + _render(week, view, [row for row in rows if row[1] < week.end])
+
+
+def _render(week: Window, view: str, rows: list[Row]) -> str:
     days = _days(week, rows[:MOST_SLOTS])
     has_sunday = any(row for row in days if row.weekday == times.WEEKDAYS[SUNDAY])
     first, last = days[0].words if days else "", days[-1].words if days else ""
@@ -189,7 +191,7 @@ def _render(week: Window, view: str) -> str:
     )
 
 
-def _days(week: Window, rows: Iterable[tuple[str, datetime, str, int, int, str | None]]) -> list[Day]:
+def _days(week: Window, rows: Iterable[Row]) -> list[Day]:
     """The days from today or Monday on; a Sunday only where it has times. Regrouped by the zone's own dates."""
     notice = week.now + timedelta(hours=value("booking_notice_hours"))
     days: dict[date, Day] = {}

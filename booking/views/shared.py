@@ -53,14 +53,20 @@ def picker(request: HttpRequest, *, href: str, suffix: str = "") -> dict[str, An
     zone = zones.zone_of(request)
     raw = request.GET.get("week", "")
     wanted = timetable.read_day(raw)
-    week = timetable.window(wanted, zone)
+    week, html = timetable.shown(wanted, zone, chosen_view(request))
     own = timetable.own_bookings(week, person(request).pk) if request.user.is_authenticated else []
     return {
-        "week": timetable.week_html(week, chosen_view(request), href=href, suffix=suffix, own=own),
+        "week": timetable.personal(html, zone, href=href, suffix=suffix, own=own),
         "week_not_read": bool(raw) and wanted is None,
         "zone_words": times.zone_name(zone),
         "clock_now": times.clock(timezone.now(), zone),
     }
+
+
+def wants_part(request: HttpRequest) -> bool:
+    """Does htmx ask for the week alone? Where it restores a page for the Back button it needs the whole."""
+    headers = request.headers
+    return headers.get("HX-Request") == "true" and headers.get("HX-History-Restore-Request") != "true"
 
 
 def chosen_view(request: HttpRequest) -> str:
@@ -77,7 +83,7 @@ def remember_view(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Keep the choice of view, and tell caches that htmx gets another answer."""
     if "view" in request.GET:
         zones.remember(response, VIEW_COOKIE, chosen_view(request), standard=timetable.WEEK_VIEW)
-    patch_vary_headers(response, ["HX-Request", "Cookie"])
+    patch_vary_headers(response, ["HX-Request", "HX-History-Restore-Request", "Cookie"])
     return response
 
 

@@ -15,7 +15,7 @@ from audit.actors import Actor
 from billing import entitlements
 from booking import zones
 from booking.forms import OTHER, ZoneForm
-from booking.views.shared import STEPS, person, picker, plan_words, remember_view
+from booking.views.shared import STEPS, person, picker, plan_words, remember_view, wants_part
 from settings_app.services import business_zone
 from techdeputies.lib.times import US_ZONES
 
@@ -25,7 +25,7 @@ from techdeputies.lib.times import US_ZONES
 def event_list(request: HttpRequest) -> HttpResponse:
     """The times of one week. Signed out: no more than two statements; htmx gets the week alone."""
     context = picker(request, href=reverse("booking:event_list"), suffix="/")
-    if request.headers.get("HX-Request") == "true":
+    if wants_part(request):
         return remember_view(request, render(request, "booking/partials/week_part.html", context))
     context["steps"] = STEPS
     if request.user.is_authenticated:

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import BooleanField, Case, DurationField, ExpressionWrapper, F, Q, Value, When
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,9 +16,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from booking import calendar_files, exceptions, services, words, zones
 from booking.forms import MoveForm
-from booking.models import Attendance, Booking, BookingStatus, CalendarEvent, EventStatus
+from booking.models import Attendance, Booking, CalendarEvent, EventStatus
 from booking.services.places import check_bookable
-from booking.views.shared import STEPS, counted, facts_rows, person, picker, remember_view
+from booking.views.shared import STEPS, counted, facts_rows, person, picker, remember_view, wants_part
 from techdeputies.lib import times
 from techdeputies.lib.exceptions import DomainError
 
@@ -51,19 +50,8 @@ def _at_its_address(booking: Booking, booking_id: str, name: str) -> HttpRespons
 @require_safe
 def booking_list(request: HttpRequest) -> HttpResponse:
     """Coming up, the nearest first; then what is over or cancelled, the latest first. Ten a page."""
-    now, zone = timezone.now(), zones.zone_of(request)
-    coming = Q(status=BookingStatus.CONFIRMED, event__end_time__gt=now)
-    bookings = (
-        Booking.objects.of(person(request).pk)
-        .filter(moved_to__isnull=True)
-        .annotate(
-            is_coming=Case(When(coming, then=Value(True)), default=Value(False), output_field=BooleanField()),
-            ahead=ExpressionWrapper(F("event__start_time") - Value(now), output_field=DurationField()),
-        )
-        .annotate(distance=Case(When(coming, then=F("ahead")), default=-F("ahead")))
-        .select_related("event__deputy")
-        .order_by("-is_coming", "distance", "pk")
-    )
+    zone = zones.zone_of(request)
+    bookings = Booking.objects.of(person(request).pk).nearest_first().select_related("event__deputy")
     page = Paginator(bookings, PAGE_SIZE).get_page(request.GET.get("page"))
     coming_rows, past_rows = [], []
     for booking in page:
@@ -255,7 +243,7 @@ def booking_move(request: HttpRequest, booking_id: str) -> HttpResponse:
     if "to" in request.GET:
         return _check_move(request, booking, request.GET["to"])
     context = picker(request, href="?to=")
-    if request.headers.get("HX-Request") == "true":
+    if wants_part(request):
         return remember_view(request, render(request, "booking/partials/week_part.html", context))
     zone = zones.zone_of(request)
     context |= {
