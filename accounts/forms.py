@@ -10,13 +10,14 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from accounts.validators import EXAMPLE
 from emails.exceptions import InvalidRecipient
 from emails.services.outbox import bare_address
 from settings_app.services import business_zone
 from techdeputies.lib.times import US_ZONES, available_names, zone_name
 
 BAD_ADDRESS = "That does not look like an email address. It should look like name@example.com."
-PASSWORD_HINT = "12 letters or more. Three words you like work well, such as river-spoon-tuesday."
+PASSWORD_HINT = f"12 letters or more. Three words you like work well, such as {EXAMPLE}."
 _TURNING_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 SITE_WORDS = ("thetechdeputies", "techdeputies", "techdeputy", "deputies", "deputy")
+EXAMPLE = "river-spoon-tuesday"
+"""Shown beside the box, so the first thing anyone would guess."""
 SHORTEST_WORD = 4
 MUST_REMAIN = 6
 
@@ -17,6 +19,11 @@ class NotAboutYouValidator:
 
     def validate(self, password: str, user: Any = None) -> None:
         rest = _letters(password)
+        if _letters(EXAMPLE) in rest:
+            raise ValidationError(
+                "That is our own example, so others know it. Please choose three words of your own.",
+                code="password_is_the_example",
+            )
         found = False
         for word in sorted(self._words(user), key=len, reverse=True):
             if word in rest:

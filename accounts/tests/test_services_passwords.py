@@ -18,7 +18,7 @@ from settings_app.exceptions import LimitReached
 
 pytestmark = pytest.mark.django_db
 
-NEW = "river spoon tuesday"
+NEW = "green lamp thursday"
 
 
 def ask(email: str, actor: Actor = ACTOR) -> None:

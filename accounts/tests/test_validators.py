@@ -29,7 +29,7 @@ def test_a_password_made_of_ones_own_words_or_ours_is_refused(password: str) -> 
 
 
 @pytest.mark.parametrize(
-    "password", ["river-spoon-tuesday", "margaret likes warm rivers", "x" * 1024, "密码密码密码密码密码密码"]
+    "password", ["green-lamp-thursday", "margaret likes warm rivers", "x" * 1024, "密码密码密码密码密码密码"]
 )
 def test_a_password_with_more_in_it_is_fine(password: str) -> None:
     NotAboutYouValidator().validate(password, PERSON)
@@ -62,3 +62,9 @@ def test_each_refusal_says_what_is_wrong_in_a_sentence(password: str, words: str
 )
 def test_length_is_the_only_rule_of_composition(password: str) -> None:
     check_new_password(password, about=PERSON)
+
+
+@pytest.mark.parametrize("password", ["river-spoon-tuesday", "River Spoon Tuesday!", "riverspoontuesday1"])
+def test_our_own_example_is_refused(password: str) -> None:
+    with pytest.raises(WeakPassword, match="our own example"):
+        check_new_password(password, about=PERSON)

@@ -13,7 +13,7 @@ from audit.models import PasswordChangeAudit
 pytestmark = pytest.mark.django_db
 
 RESET, CONFIRM, CHANGE = "/accounts/password/reset/", "/accounts/password/reset/confirm/", "/accounts/password/change/"
-NEW = "river spoon tuesday"
+NEW = "green lamp thursday"
 
 
 def ask(email: str) -> str:
