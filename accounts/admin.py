@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
@@ -28,6 +28,9 @@ from audit.services import record_password_change
 from techdeputies.lib.admin_words import link_to
 
 OWNERS_ONLY = ("role", "is_superuser", "groups")
+
+# A box for each, where Django's two lists need a pointer that drags.
+BOXES: dict[Any, Any] = {models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
 
 # What staff may do for one person: name -> title, sentence, button.
 ACTS = {
@@ -93,7 +96,7 @@ class UserAdmin(NoDeleteMixin, AuditedAdmin):
     ordering = ("-id",)
     search_fields = ("email", "name")
     search_help_text = "A name, a mail address, or a phone number."
-    filter_horizontal = ("groups",)
+    formfield_overrides = BOXES
     actions = ("sign_out",)
     change_form_template = "admin/accounts/user/change_form.html"
     fieldsets = (
@@ -304,6 +307,8 @@ class AuditedGroupAdmin(AuditedAdmin, GroupAdmin):
 
     audit_plain_fields = ("name",)
     list_display = ("name",)
+    filter_horizontal = ()
+    formfield_overrides = BOXES
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -160,6 +160,7 @@ class Session(models.Model):
 
     class Meta:
         db_table = "sessions"
+        verbose_name = "device"
         indexes = [models.Index(fields=["expires_at"], name="session_expires")]
 
     def __str__(self) -> str:
@@ -183,6 +184,7 @@ class PasswordResetToken(models.Model):
 
     class Meta:
         db_table = "password_reset_tokens"
+        verbose_name = "reset link"
 
     def __str__(self) -> str:
         return f"Reset link of {self.user_id}"
@@ -221,6 +223,7 @@ class EmailVerificationToken(models.Model):
 
     class Meta:
         db_table = "email_verification_tokens"
+        verbose_name = "verification mail"
 
     def __str__(self) -> str:
         return f"Verification of {self.user_id}"
@@ -244,6 +247,8 @@ class EmailChange(TimestampedModel):
 
     class Meta:
         db_table = "email_changes"
+        verbose_name = "change of mail address"
+        verbose_name_plural = "changes of mail address"
 
     def __str__(self) -> str:
         return f"Change of address of {self.user_id}"

@@ -32,6 +32,7 @@ class AuditedAdmin(admin.ModelAdmin):
     """Text columns whose values may be told because they are nobody's own, such as a plan's name."""
 
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     list_per_page = 50
     list_max_show_all = 200

@@ -67,6 +67,7 @@ class EndForm(forms.Form):
 
 @admin.register(UserSubscription)
 class UserSubscriptionAdmin(ReadOnlyAdmin):
+    list_display_links = ("plan",)
     list_display = ("person", "plan", "state", "used", "current_period_end", "source")
     list_filter = ("status", "plan", "current_period_end")
     list_select_related = ("user", "plan")
@@ -165,6 +166,7 @@ class UserSubscriptionAdmin(ReadOnlyAdmin):
 
 @admin.register(VisitUse)
 class VisitUseAdmin(ReadOnlyAdmin):
+    list_display_links = ("used_at",)
     list_display = ("person", "subscription", "used_at", "returned_at", "period_start")
     list_filter = ("used_at",)
     list_select_related = ("user", "subscription")

@@ -179,6 +179,8 @@ class VisitUse(models.Model):
 
     class Meta:
         db_table = "visit_uses"
+        verbose_name = "session used"
+        verbose_name_plural = "sessions used"
         indexes = [
             models.Index(fields=["subscription", "period_start"], name="visit_use_period"),
             models.Index(
@@ -243,6 +245,8 @@ class GiftCardTransaction(models.Model):
 
     class Meta:
         db_table = "gift_card_transactions"
+        verbose_name = "line of the gift-card ledger"
+        verbose_name_plural = "gift-card ledger"
         constraints = [one_of("kind", LedgerKind, name="gift_card_transaction_kind_known")]
 
     def __str__(self) -> str:
