@@ -96,10 +96,10 @@ def _take_place(
     revives: int,
 ) -> None:
     booking.visit_use = subscriptions.use_visit(user=user, cause=booking.occasion)
-    event = lock_event_for(look.pk, user.pk)
+    event, clashes = lock_event_for(look.pk, user.pk)
     _check_seen(event, seen_start)
     check_bookable(event, by_staff=by_staff)
-    if event.clashes:
+    if clashes:
         raise exceptions.ClashesWithOwn
     if _has_changed(look, event):
         prepared = mails.prepare(booking, event, user)
@@ -142,10 +142,10 @@ def move_booking(
             raise exceptions.NotBooked
         by_staff = is_staff_act(actor, user.pk)
         _check_may_leave(old, by_staff=by_staff, override_reason=override_reason)
-        target = lock_event_for(event.pk, user.pk, leaving=old.pk)
+        target, clashes = lock_event_for(event.pk, user.pk, leaving=old.pk)
         _check_seen(target, seen_start)
         check_bookable(target, by_staff=by_staff)
-        if target.clashes:
+        if clashes:
             raise exceptions.ClashesWithOwn
         live = _pass_on(old, user, target)
         recount(target)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, OuterRef
@@ -49,8 +50,8 @@ def lock_event(event_id: str) -> CalendarEvent:
     return CalendarEvent.objects.locked(event_id)
 
 
-def lock_event_for(event_id: str, user_id: int, *, leaving: str = "") -> CalendarEvent:
-    """The event, locked, with ``clashes``: does the person have another visit at that time?
+def lock_event_for(event_id: str, user_id: int, *, leaving: str = "") -> tuple[CalendarEvent, bool]:
+    """The event, locked, and whether the person has another visit at that time.
 
     The clash may be asked in the locking statement itself: it hangs on the person's own rows, which the plan's
     lock already holds still. ``leaving`` is the booking that a move gives up. Raises EventNotOpen.
@@ -67,9 +68,10 @@ def lock_event_for(event_id: str, user_id: int, *, leaving: str = "") -> Calenda
         .exclude(pk=leaving)
     )
     try:
-        return CalendarEvent.objects.annotate(clashes=Exists(others)).locked(event_id)
+        event: Any = CalendarEvent.objects.annotate(clashes=Exists(others)).locked(event_id)
     except CalendarEvent.DoesNotExist:
         raise exceptions.EventNotOpen from None
+    return event, event.clashes
 
 
 def lock_events(event_ids: Iterable[str]) -> None:

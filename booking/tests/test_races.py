@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -71,6 +72,14 @@ def kinds(outcomes: Sequence[Any]) -> dict[str, int]:
 
 def booking_of(user: User, event: CalendarEvent) -> Callable[[], Booking]:
     return lambda: services.book_event(user=user, event=event)
+
+
+def moving_of(booking: Booking, target: CalendarEvent) -> Callable[[], Booking]:
+    return lambda: services.move_booking(booking=booking, event=target)
+
+
+def cancelling_of(booking: Booking) -> Callable[[], Booking]:
+    return lambda: services.cancel_booking(booking=booking)
 
 
 def rows_of(event: CalendarEvent) -> int:
@@ -270,7 +279,7 @@ def test_moving_into_the_time_of_a_session_being_booked_is_refused() -> None:
     start = in_hours(100)
     one, other = make_event(start_time=start), make_event(start_time=start)
 
-    outcomes = race([lambda: services.move_booking(booking=booking, event=one), booking_of(person, other)])
+    outcomes = race([moving_of(booking, one), booking_of(person, other)])
 
     assert kinds(outcomes) == {"Booking": 1, "ClashesWithOwn": 1}
     assert_all_is_well()
@@ -284,7 +293,7 @@ def test_cancelling_against_booking_keeps_the_count() -> None:
 
     outcomes = race(
         [
-            *(lambda booking=booking: services.cancel_booking(booking=booking) for booking in leaving),
+            *(cancelling_of(booking) for booking in leaving),
             *(booking_of(person, event) for person in coming),
         ]
     )
@@ -298,7 +307,7 @@ def test_cancelling_against_booking_without_the_lock_miscounts(without_event_loc
     leaving = services.book_event(user=make_subscriber(), event=event)
     all_before_counting(without_event_lock, 2, event)
 
-    race([lambda: services.cancel_booking(booking=leaving), booking_of(make_subscriber(), event)])
+    race([cancelling_of(leaving), booking_of(make_subscriber(), event)])
 
     event.refresh_from_db()
     assert event.booked_count != rows_of(event)
@@ -308,7 +317,7 @@ def test_pressing_cancel_twice_gives_back_once() -> None:
     person = make_subscriber()
     booking = services.book_event(user=person, event=make_event())
 
-    race([lambda: services.cancel_booking(booking=booking)] * 4)
+    race([cancelling_of(booking)] * 4)
 
     assert EmailJob.objects.filter(template_type="booking_cancelled").count() == 1
     assert_all_is_well()
@@ -322,9 +331,7 @@ def test_of_many_moves_to_the_last_place_one_succeeds() -> None:
         for number in range(5)
     ]
 
-    outcomes = race(
-        [lambda booking=booking: services.move_booking(booking=booking, event=target) for booking in bookings]
-    )
+    outcomes = race([moving_of(booking, target) for booking in bookings])
 
     assert kinds(outcomes) == {"Booking": 1, "EventFull": 4}
     assert Booking.objects.confirmed().count() == 5
@@ -337,7 +344,7 @@ def test_moves_to_the_last_place_without_the_lock_oversell(without_event_lock: p
     bookings = [services.book_event(user=make_subscriber(), event=make_event()) for _ in range(2)]
     all_before_counting(without_event_lock, 2, target)
 
-    race([lambda booking=booking: services.move_booking(booking=booking, event=target) for booking in bookings])
+    race([moving_of(booking, target) for booking in bookings])
 
     assert rows_of(target) == 2
 
@@ -346,7 +353,7 @@ def test_two_moves_of_one_booking_end_in_one_place() -> None:
     booking = services.book_event(user=make_subscriber(), event=make_event())
     targets = [make_event(start_time=in_hours(100)), make_event(start_time=in_hours(104))]
 
-    outcomes = race([lambda target=target: services.move_booking(booking=booking, event=target) for target in targets])
+    outcomes = race([moving_of(booking, target) for target in targets])
 
     assert kinds(outcomes) == {"Booking": 1, "NotBooked": 1}
     assert Booking.objects.confirmed().count() == 1
@@ -368,7 +375,7 @@ def _swap(rounds: int) -> list[Any]:
             target, home = home, target
         return booking
 
-    return race([lambda pair=pair: back_and_forth(*pair) for pair in pairs])
+    return race([partial(back_and_forth, *pair) for pair in pairs])
 
 
 def test_swapping_places_does_not_deadlock() -> None:
@@ -504,7 +511,7 @@ def test_reminders_of_two_clocks_are_sent_once() -> None:
 def test_a_reminder_and_a_cancelling_do_not_cross() -> None:
     booking = make_booking(event=make_event(start_time=in_hours(20)), booked_at=in_hours(-99))
 
-    race([services.send_due_reminders, lambda: services.cancel_booking(booking=booking)])
+    race([services.send_due_reminders, cancelling_of(booking)])
 
     waiting = EmailJob.objects.queued().filter(template_type="booking_reminder")
     assert not waiting.exists()

@@ -25,6 +25,7 @@ from techdeputies.lib.exceptions import DomainError
 PAGE_SIZE = 10
 MOVE_STEPS = ("Pick a time", "Check it", "Moved")
 MOST_MOVES = 50
+COMING_UP = "Coming up"
 
 
 # --- Finding --------------------------------------------------------------------------------------------
@@ -53,14 +54,14 @@ def booking_list(request: HttpRequest) -> HttpResponse:
     zone = zones.zone_of(request)
     bookings = Booking.objects.of(person(request).pk).nearest_first().select_related("event__deputy")
     page = Paginator(bookings, PAGE_SIZE).get_page(request.GET.get("page"))
-    coming_rows, past_rows = [], []
+    coming, past = [], []
     for booking in page:
         row = _row(booking, zone)
-        (coming_rows if booking.is_coming else past_rows).append(row)
+        (coming if row["tag"] == COMING_UP else past).append(row)
     return render(
         request,
         "booking/booking_list.html",
-        {"page": page, "coming": coming_rows, "past": past_rows, "zone_words": times.zone_name(zone)},
+        {"page": page, "coming": coming, "past": past, "zone_words": times.zone_name(zone)},
     )
 
 
@@ -81,7 +82,7 @@ def _state(booking: Booking) -> tuple[str, str]:
     if not booking.is_confirmed or booking.event.status == EventStatus.CANCELLED:
         return "Cancelled", ""
     if booking.event.end_time > timezone.now():
-        return "Coming up", "info"
+        return COMING_UP, "info"
     return ("Missed", "warn") if booking.attendance == Attendance.NO_SHOW else ("Done", "good")
 
 
@@ -103,9 +104,9 @@ def booking_detail(request: HttpRequest, booking_id: str) -> HttpResponse:
         "tag": tag,
         "tag_kind": kind,
         "when": words.short_when(event.start_time, zone),
-        "is_coming": tag == "Coming up",
-        "may_move": tag == "Coming up" and words.is_in_time(event),
-        "may_cancel": tag == "Coming up" and not event.has_started,
+        "is_coming": tag == COMING_UP,
+        "may_move": tag == COMING_UP and words.is_in_time(event),
+        "may_cancel": tag == COMING_UP and not event.has_started,
         "is_cancelled": tag == "Cancelled",
         "cancel_reason": booking.cancel_reason or (event.cancel_reason if tag == "Cancelled" else ""),
         "free_words": words.free_words(event, zone),
