@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing.exceptions import NoActivePlan, PlanPaused
-from billing.models import SubscriptionStatus, UserSubscription
+from billing.models import SubscriptionStatus
 from billing.services import subscriptions
 
 
@@ -40,14 +40,8 @@ class Entitlement:
 
 def for_user(user: User) -> Entitlement:
     """What ``user`` may do now. Two statements; a look, not a promise: booking asks again under the lock."""
-    subscription = (
-        UserSubscription.objects.live()
-        .filter(user=user, current_period_end__gt=timezone.now())
-        .select_related("plan")
-        .order_by("pk")
-        .last()
-    )
-    if subscription is None:
+    subscription = subscriptions.live(user)
+    if subscription is None or subscription.current_period_end <= timezone.now():
         return Entitlement(why_not=NoActivePlan.message)
     plan = subscription.plan
     counts = subscriptions.allowance(subscription)

@@ -9,8 +9,7 @@ from calendar import monthrange
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import transaction
-from django.db.models import Count, F, Q
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -20,6 +19,7 @@ from billing.exceptions import NoActivePlan, PlanAlreadyActive, PlanAlreadyEnded
 from billing.models import Plan, SubscriptionStatus, UserSubscription, VisitUse
 from billing.signals import subscription_ended
 from settings_app.services import zone_for
+from techdeputies.lib import rows
 from techdeputies.lib.times import month_day
 
 
@@ -47,16 +47,30 @@ def lock(subscription_id: int) -> UserSubscription:
     )
 
 
+_LIVE = f"""
+SELECT {rows.columns(UserSubscription, "s")}, {rows.columns(Plan, "p")}
+  FROM user_subscriptions s JOIN plans p ON p.id = s.plan_id
+ WHERE s.user_id = %s AND s.status IN ('active', 'past_due')
+ ORDER BY s.id DESC
+ LIMIT 1
+"""
+
+
+def live(user: User, *, locked: bool = False) -> UserSubscription | None:
+    """The person's latest live plan with its ``plan``, over or not; None when there is none. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LIVE + "FOR NO KEY UPDATE OF s" if locked else _LIVE, [user.pk])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    subscription = rows.instance(UserSubscription, row[: rows.width(UserSubscription)])
+    subscription.plan = rows.instance(Plan, row[rows.width(UserSubscription) :])
+    return subscription
+
+
 def lock_live(user: User) -> UserSubscription:
     """The person's live plan, locked. Raises NoActivePlan when there is none or its time is over."""
-    subscription = (
-        UserSubscription.objects.live()
-        .filter(user=user)
-        .select_related("plan")
-        .select_for_update(of=("self",), no_key=True)
-        .order_by("pk")
-        .last()
-    )
+    subscription = live(user, locked=True)
     if subscription is None:
         raise NoActivePlan
     if subscription.current_period_end <= timezone.now():
@@ -64,14 +78,19 @@ def lock_live(user: User) -> UserSubscription:
     return subscription
 
 
+_ALLOWANCE = """
+SELECT count(*) FILTER (WHERE period_start = %(start)s AND returned_at IS NULL),
+       count(*) FILTER (WHERE credited_period_start = %(start)s AND period_start <> %(start)s)
+  FROM visit_uses
+ WHERE subscription_id = %(subscription)s AND (period_start = %(start)s OR credited_period_start = %(start)s)
+"""
+
+
 def allowance(subscription: UserSubscription) -> Allowance:
     """Sessions used from, and credited to, the present period. Trustworthy only under the plan's lock."""
-    start = subscription.current_period_start
-    counts = VisitUse.objects.filter(subscription=subscription).aggregate(
-        used=Count("id", filter=Q(period_start=start, returned_at__isnull=True)),
-        credited=Count("id", filter=Q(credited_period_start=start) & ~Q(period_start=F("credited_period_start"))),
-    )
-    return Allowance(**counts)
+    with connection.cursor() as cursor:
+        cursor.execute(_ALLOWANCE, {"subscription": subscription.pk, "start": subscription.current_period_start})
+        return Allowance(*cursor.fetchone())
 
 
 def use_visit(*, user: User, cause: str) -> VisitUse:
