@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from booking.models import CalendarEvent
 from settings_app.services import business_zone
-from techdeputies.lib.times import clock, day_words
+from techdeputies.lib.times import clock, day_words, zone_name
 
 MOST_TIMES = 300
 
@@ -26,9 +26,12 @@ class EventForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "deputy" in self.fields:
             self.fields["deputy"].queryset = User.objects.staff().order_by("name")  # type: ignore[attr-defined]
+            for button in ("can_add_related", "can_change_related", "can_view_related"):
+                setattr(self.fields["deputy"].widget, button, False)
         for name in ("start_time", "end_time"):
             if name in self.fields:
-                day, time = self.fields[name].widget.widgets  # type: ignore[attr-defined]
+                self.fields[name].help_text = f"In {zone_name(business_zone())}."
+                day, time = self.fields[name].widget.widgets
                 day.attrs["aria-label"] = f"{self.fields[name].label}: date"
                 time.attrs["aria-label"] = f"{self.fields[name].label}: time"
         if "capacity" in self.fields:

@@ -54,7 +54,8 @@ def booking_list(request: HttpRequest) -> HttpResponse:
     zone = zones.zone_of(request)
     bookings = Booking.objects.of(person(request).pk).nearest_first().select_related("event__deputy")
     page = Paginator(bookings, PAGE_SIZE).get_page(request.GET.get("page"))
-    coming, past = [], []
+    coming: list[dict[str, str]] = []
+    past: list[dict[str, str]] = []
     for booking in page:
         row = _row(booking, zone)
         (coming if row["tag"] == COMING_UP else past).append(row)

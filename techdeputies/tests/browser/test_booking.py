@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -25,7 +26,7 @@ PHONE = "(312) 555-0187"
 HOUR = timedelta(hours=1)
 
 
-def caller(**fields: object) -> User:
+def caller(**fields: Any) -> User:
     """A person with a plan whose phone number we know."""
     return make_subscriber(**{"phone": PHONE, **fields})
 

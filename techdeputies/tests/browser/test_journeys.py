@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from icalendar import Calendar
 from playwright.sync_api import expect
@@ -156,20 +158,20 @@ def cancel(visitor: Visitor, event: CalendarEvent) -> None:
     visitor.reads("The session is back in your plan.")
 
 
-def calendar_of_mail(visitor: Visitor, subject: str) -> dict[str, object]:
+def calendar_of_mail(visitor: Visitor, subject: str) -> dict[str, Any]:
     """What the calendar file of the newest mail of that subject says."""
     visitor.open_mail(EMAIL, subject)
     assert "Margaret" in visitor.mail_text()
     return calendar(visitor.attachment("session.ics"))
 
 
-def calendar(text: str) -> dict[str, object]:
+def calendar(text: str) -> dict[str, Any]:
     whole = Calendar.from_ical(text)
     (item,) = whole.walk("VEVENT")
     return {
         "METHOD": str(whole["METHOD"]),
         "UID": str(item["UID"]),
-        "SEQUENCE": int(item["SEQUENCE"]),
+        "SEQUENCE": int(str(item["SEQUENCE"])),
         "START": item.decoded("DTSTART"),
     }
 
