@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, FilteredRelation, Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -24,6 +23,7 @@ from booking.services.places import (
     is_staff_act,
     lock_event_for,
     lock_events,
+    look,
     recount,
 )
 from booking.words import cost_words, is_in_time
@@ -52,26 +52,24 @@ def book_event(
     """
     check_person(user)
     by_staff = is_staff_act(actor, user.pk)
-    look = _look(event.pk, user.pk)
-    standing: Booking | None = None
-    if look.own_id:
-        standing = Booking.objects.get(pk=look.own_id)
-        if standing.is_confirmed:
-            return standing
-    _check_seen(look, seen_start)
+    seen, own_id = look(event.pk, user.pk)
+    standing = Booking.objects.get(pk=own_id) if own_id else None
+    if standing is not None and standing.is_confirmed:
+        return standing
+    _check_seen(seen, seen_start)
     # What can be refused without a lock is refused before one is taken: a full hot slot costs two statements.
-    check_bookable(look, by_staff=by_staff)
-    booking = standing or Booking(user=user, event=look, calendar_sequence=0)
+    check_bookable(seen, by_staff=by_staff)
+    booking = standing or Booking(user=user, event=seen, calendar_sequence=0)
     revives = _confirm(
         booking,
         topic=topic,
         contact_phone=contact_phone,
         booked_by=actor.user if actor is not None and by_staff else None,
     )
-    prepared = mails.prepare(booking, look, user)
+    prepared = mails.prepare(booking, seen, user)
     try:
         with transaction.atomic():
-            _take_place(booking, user, look, prepared, by_staff=by_staff, seen_start=seen_start, revives=revives)
+            _take_place(booking, user, seen, prepared, by_staff=by_staff, seen_start=seen_start, revives=revives)
             if actor is not None and by_staff:
                 record_admin_action(
                     actor=actor, action="booking_made", target=booking, details={"event": booking.event_id}
@@ -88,7 +86,7 @@ def book_event(
 def _take_place(
     booking: Booking,
     user: User,
-    look: CalendarEvent,
+    seen: CalendarEvent,
     prepared: dict[str, Any],
     *,
     by_staff: bool,
@@ -96,12 +94,12 @@ def _take_place(
     revives: int,
 ) -> None:
     booking.visit_use = subscriptions.use_visit(user=user, cause=booking.occasion)
-    event, clashes = lock_event_for(look.pk, user.pk)
+    event, clashes = lock_event_for(seen.pk, user.pk)
     _check_seen(event, seen_start)
     check_bookable(event, by_staff=by_staff)
     if clashes:
         raise exceptions.ClashesWithOwn
-    if _has_changed(look, event):
+    if _has_changed(seen, event):
         prepared = mails.prepare(booking, event, user)
     booking.event = event
     _store_confirmed(booking, revives=revives)
@@ -254,20 +252,6 @@ def check_may_move(booking: Booking) -> None:
 
 
 # --- Steps ----------------------------------------------------------------------------------------------
-def _look(event_id: str, user_id: int) -> Any:
-    """The event with its deputy and ``own_id``, the person's own row in it. No lock. Raises EventNotOpen."""
-    event = (
-        CalendarEvent.objects.select_related("deputy")
-        .annotate(own=FilteredRelation("bookings", condition=Q(bookings__user=user_id)))
-        .annotate(own_id=F("own__id"))
-        .filter(pk=event_id)
-        .first()
-    )
-    if event is None:
-        raise exceptions.EventNotOpen
-    return event
-
-
 def _check_seen(event: CalendarEvent, seen_start: datetime | None) -> None:
     if seen_start is not None and seen_start != event.start_time:
         raise exceptions.EventHasChanged

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.models import User
 from audit.actors import Actor
 from booking import exceptions, version
-from booking.models import Booking, CalendarEvent, EventStatus
+from booking.models import CalendarEvent, EventStatus
 from settings_app.services import value
+from techdeputies.lib import rows
 
 _RECOUNT = """
 UPDATE calendar_events
@@ -50,34 +49,57 @@ def lock_event(event_id: str) -> CalendarEvent:
     return CalendarEvent.objects.locked(event_id)
 
 
+_LOOK = f"""
+SELECT {rows.columns(CalendarEvent, "e")}, {rows.columns(User, "d")},
+       (SELECT id FROM bookings WHERE event_id = e.id AND user_id = %(user)s)
+  FROM calendar_events e JOIN users d ON d.id = e.admin_id
+ WHERE e.id = %(event)s
+"""
+
+
+def look(event_id: str, user_id: int) -> tuple[CalendarEvent, str | None]:
+    """The event with its deputy, and the id of the person's own row in it. No lock. Raises EventNotOpen."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK, {"event": event_id, "user": user_id})
+        row = cursor.fetchone()
+    if row is None:
+        raise exceptions.EventNotOpen
+    event = rows.instance(CalendarEvent, row[: rows.width(CalendarEvent)])
+    event.deputy = rows.instance(User, row[rows.width(CalendarEvent) : -1])
+    return event, row[-1]
+
+
+# FOR NO KEY UPDATE, as ``CalendarEventQuerySet.locked`` says.
+LOCK = "FOR NO KEY UPDATE OF e"
+_LOCK_FOR = f"""
+SELECT {rows.columns(CalendarEvent, "e")},
+       EXISTS (SELECT 1 FROM bookings b JOIN calendar_events o ON o.id = b.event_id
+                WHERE b.user_id = %(user)s AND b.status = 'confirmed' AND b.id <> %(leaving)s
+                  AND o.id <> e.id AND o.status = 'open'
+                  AND o.start_time < e.end_time AND o.end_time > e.start_time)
+  FROM calendar_events e
+ WHERE e.id = %(event)s
+"""
+
+
 def lock_event_for(event_id: str, user_id: int, *, leaving: str = "") -> tuple[CalendarEvent, bool]:
     """The event, locked, and whether the person has another visit at that time.
 
     The clash may be asked in the locking statement itself: it hangs on the person's own rows, which the plan's
     lock already holds still. ``leaving`` is the booking that a move gives up. Raises EventNotOpen.
     """
-    others = (
-        Booking.objects.confirmed()
-        .of(user_id)
-        .filter(
-            event__status=EventStatus.OPEN,
-            event__start_time__lt=OuterRef("end_time"),
-            event__end_time__gt=OuterRef("start_time"),
-        )
-        .exclude(event=OuterRef("pk"))
-        .exclude(pk=leaving)
-    )
-    try:
-        event: Any = CalendarEvent.objects.annotate(clashes=Exists(others)).locked(event_id)
-    except CalendarEvent.DoesNotExist:
-        raise exceptions.EventNotOpen from None
-    return event, event.clashes
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_FOR + LOCK, {"event": event_id, "user": user_id, "leaving": leaving})
+        row = cursor.fetchone()
+    if row is None:
+        raise exceptions.EventNotOpen
+    return rows.instance(CalendarEvent, row[:-1]), row[-1]
 
 
 def lock_events(event_ids: Iterable[str]) -> None:
     """Several events in the one order that every transaction keeps, so that two moves cannot wait in a ring."""
-    rows = CalendarEvent.objects.filter(pk__in=set(event_ids)).order_by("pk").select_for_update(no_key=True)
-    list(rows.values_list("pk", flat=True))
+    events = CalendarEvent.objects.filter(pk__in=set(event_ids)).order_by("pk").select_for_update(no_key=True)
+    list(events.values_list("pk", flat=True))
 
 
 def is_staff_act(actor: Actor | None, user_id: int) -> bool:

@@ -106,6 +106,7 @@ def assert_all_is_well() -> None:
 @pytest.fixture
 def without_event_lock(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setattr(CalendarEventQuerySet, "locked", lambda self, event_id: self.get(pk=event_id))
+    monkeypatch.setattr(places, "LOCK", "")
     for module in (bookings_module, places):
         monkeypatch.setattr(module, "lock_events", lambda event_ids: None)
     return monkeypatch
@@ -209,7 +210,7 @@ def test_one_person_pressing_twice_without_the_constraint_gets_two() -> None:
     event = make_event(capacity=5)
     person = make_subscriber()
     gate = threading.Barrier(2)
-    real = bookings_module._look
+    real = places.look
 
     def look(event_id: str, user_id: int) -> Any:
         found = real(event_id, user_id)
@@ -217,7 +218,7 @@ def test_one_person_pressing_twice_without_the_constraint_gets_two() -> None:
         return found
 
     with without_constraint("bookings", "booking_once_per_person"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bookings_module, "_look", look)
+        patch.setattr(bookings_module, "look", look)
         race([booking_of(person, event)] * 2)
         assert rows_of(event) == 2
 

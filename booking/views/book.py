@@ -179,6 +179,8 @@ def _last_phone(user: User) -> str:
 
 def _keep_words(request: HttpRequest, form: BookingForm) -> None:
     typed = _typed(form)
+    if not typed["topic"] and typed["contact_phone"] == person(request).phone:
+        return
     request.session[KEPT_WORDS] = {
         "topic": typed["topic"],
         "phone": typed["contact_phone"],
