@@ -23,7 +23,9 @@ from settings_app.services import business_zone, value
 PRODUCT = "-//The Tech Deputies//Sessions//EN"
 FILE_NAME = "session.ics"
 LONGEST_LINE = 75
-_ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\r": None})
+_CONTROLS = dict.fromkeys((*range(32), 127))
+_ESCAPES = _CONTROLS | str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
+_NOT_IN_QUOTES = _CONTROLS | {ord('"'): None}
 
 
 def calendar_file(booking: Booking, event: CalendarEvent, *, user: User, url: str, method: str) -> str:
@@ -95,13 +97,12 @@ def _utc(moment: datetime) -> str:
 
 def _text(words_of_people: str) -> str:
     """A TEXT value (RFC 5545 §3.3.11): its own marks escaped, control characters gone."""
-    escaped = words_of_people.translate(_ESCAPES)
-    return escaped if escaped.isprintable() else "".join(sign for sign in escaped if sign.isprintable())
+    return words_of_people.translate(_ESCAPES)
 
 
 def _name(words_of_people: str) -> str:
     """A quoted parameter; a quote or a control character inside would end it."""
-    return '"' + "".join(sign for sign in words_of_people if sign.isprintable() and sign != '"') + '"'
+    return f'"{words_of_people.translate(_NOT_IN_QUOTES)}"'
 
 
 def _folded(line: str) -> str:

@@ -153,3 +153,18 @@ def test_words_of_people_cannot_break_out_of_their_line(words: str) -> None:
     assert item["ATTENDEE"] == f"mailto:{user.email}"
     assert not any(line.startswith("ATTENDEE:mailto:evil") for line in attachment["content"].splitlines())
     assert all(len(line.encode()) <= 75 for line in attachment["content"].split("\r\n"))
+
+
+def test_odd_words_are_read_back_as_they_were_and_no_line_is_too_long() -> None:
+    title = 'Émail; photos, "more" \\ 😀 and\na second line, ' * 4
+    event = make_event(title=title[:200])
+    user = make_subscriber(name='Rosa "Rosie" Müller; DEPUTY, and a very long family name that has to be folded')
+    services.book_event(user=user, event=event)
+
+    attachment, _, item = mailed("booking_confirmed")
+
+    assert item["SUMMARY"] == f"Tech Deputies: {title[:200]}"
+    assert (
+        item["ATTENDEE"].params["CN"] == "Rosa Rosie Müller; DEPUTY, and a very long family name that has to be folded"
+    )
+    assert max(len(line.encode()) for line in attachment["content"].split("\r\n")) <= 75
