@@ -5,6 +5,7 @@ Each variable of the environment is read once, here, through ``lib/env.py``; the
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -258,6 +259,11 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+
+# --- Logs (see logs.py) ---------------------------------------------------------------------------------
+# One line a request, when it is finished; the address on it is the one we count by, bound in logs.py.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 
 if SENTRY_DSN:
     report_to(SENTRY_DSN)
