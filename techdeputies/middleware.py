@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -16,6 +15,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template import loader
+
+from techdeputies.context_processors import last_known
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -128,12 +129,7 @@ def _note_trouble(*, request: HttpRequest | None = None, **_signal: Any) -> None
 
 def database_down() -> HttpResponse:
     """The kind page that needs neither database nor request."""
-    response = HttpResponse(_database_down_page(), status=503)
+    response = HttpResponse(loader.render_to_string("503.html", {"site": last_known()}), status=503)
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-@lru_cache(maxsize=1)
-def _database_down_page() -> str:
-    return loader.render_to_string("503.html")
