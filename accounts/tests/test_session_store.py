@@ -212,7 +212,7 @@ def test_a_signed_in_request_costs_the_session_and_the_person(client: Client, dj
     with django_assert_num_queries(2) as asked:
         client.get(PROFILE)
 
-    assert ['FROM "sessions"' in asked[0]["sql"], 'FROM "users"' in asked[1]["sql"]] == [True, True]
+    assert ["FROM sessions" in asked[0]["sql"], "FROM users" in asked[1]["sql"]] == [True, True]
 
 
 def test_a_public_page_without_a_session_asks_nobody(client: Client, django_assert_num_queries: Any) -> None:
