@@ -64,7 +64,7 @@ def _book(request: HttpRequest, event_id: str) -> HttpResponse:
     try:
         booking = services.book_event(
             user=user,
-            event=CalendarEvent(pk=event_id),
+            event=CalendarEvent(id=event_id),  # "pk=" would make a new id first
             topic=form.cleaned_data["topic"],
             contact_phone=form.cleaned_data["contact_phone"],
             seen_start=form.cleaned_data["seen_start"],
