@@ -139,23 +139,6 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def upcoming(self) -> Self:
         return self.confirmed().filter(event__end_time__gt=Now())
 
-    def nearest_first(self) -> Self:
-        """What is coming, the next first; then what is over or cancelled, the latest first.
-
-        Rows that were moved are left out: the row they were moved to stands for them. ``is_coming`` is annotated.
-        """
-        coming = models.Q(status=BookingStatus.CONFIRMED, event__end_time__gt=Now())
-        return (
-            self.filter(moved_to__isnull=True)
-            .annotate(
-                is_coming=models.Case(
-                    models.When(coming, then=True), default=False, output_field=models.BooleanField()
-                ),
-                coming_start=models.Case(models.When(coming, then="event__start_time")),
-            )
-            .order_by("-is_coming", "coming_start", "-event__start_time", "pk")
-        )
-
 
 class Booking(TimestampedModel):
     """One person's place in an event. Booking again after cancelling revives the row.

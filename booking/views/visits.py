@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from booking import calendar_files, exceptions, services, words, zones
 from booking.forms import MoveForm
 from booking.models import Attendance, Booking, CalendarEvent, EventStatus
+from booking.own import OwnSession, OwnSessions
 from booking.services.places import check_bookable
 from booking.views.shared import STEPS, counted, facts_rows, person, picker, remember_view, wants_part
 from techdeputies.lib import times
@@ -52,12 +54,11 @@ def _at_its_address(booking: Booking, booking_id: str, name: str) -> HttpRespons
 def booking_list(request: HttpRequest) -> HttpResponse:
     """Coming up, the nearest first; then what is over or cancelled, the latest first. Ten a page."""
     zone = zones.zone_of(request)
-    bookings = Booking.objects.of(person(request).pk).nearest_first().select_related("event__deputy")
-    page = Paginator(bookings, PAGE_SIZE).get_page(request.GET.get("page"))
+    page = Paginator(OwnSessions(person(request).pk), PAGE_SIZE).get_page(request.GET.get("page"))
     coming: list[dict[str, str]] = []
     past: list[dict[str, str]] = []
-    for booking in page:
-        row = _row(booking, zone)
+    for session in page:
+        row = _row(session, zone)
         (coming if row["tag"] == COMING_UP else past).append(row)
     return render(
         request,
@@ -66,25 +67,24 @@ def booking_list(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _row(booking: Booking, zone: ZoneInfo) -> dict[str, str]:
-    event = booking.event
-    tag, kind = _state(booking)
+def _row(session: OwnSession, zone: ZoneInfo) -> dict[str, str]:
+    tag, kind = _state(session.is_confirmed, session.event_status, session.end_time, session.attendance)
     return {
-        "id": booking.pk,
-        "when": f"{times.long_date(event.start_time, zone)}, {times.clock(event.start_time, zone)}",
-        "what": f"{event.title}, with {words.mid_sentence(words.deputy_words(event.deputy))}",
+        "id": session.id,
+        "when": f"{times.long_date(session.start_time, zone)}, {times.clock(session.start_time, zone)}",
+        "what": f"{session.title}, with {words.mid_sentence(words.deputy_name(session.deputy_name))}",
         "tag": tag,
         "kind": kind,
     }
 
 
-def _state(booking: Booking) -> tuple[str, str]:
+def _state(is_confirmed: bool, event_status: str, end_time: datetime, attendance: str | None) -> tuple[str, str]:
     """Tag and its colour."""
-    if not booking.is_confirmed or booking.event.status == EventStatus.CANCELLED:
+    if not is_confirmed or event_status == EventStatus.CANCELLED:
         return "Cancelled", ""
-    if booking.event.end_time > timezone.now():
+    if end_time > timezone.now():
         return COMING_UP, "info"
-    return ("Missed", "warn") if booking.attendance == Attendance.NO_SHOW else ("Done", "good")
+    return ("Missed", "warn") if attendance == Attendance.NO_SHOW else ("Done", "good")
 
 
 # --- The page of one session ------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ def booking_detail(request: HttpRequest, booking_id: str) -> HttpResponse:
         return moved
     zone = zones.zone_of(request)
     event = booking.event
-    tag, kind = _state(booking)
+    tag, kind = _state(booking.is_confirmed, event.status, event.end_time, booking.attendance)
     rows = facts_rows(event, zone, phone=_phone(request, booking))
     if booking.topic:
         rows.append({"key": "What it is about", "value": booking.topic})
