@@ -93,6 +93,18 @@ def allowance(subscription: UserSubscription) -> Allowance:
         return Allowance(*cursor.fetchone())
 
 
+# One statement: the plan's count and the row it counts, under the lock that the count is trusted by.
+_USE = """
+WITH counted AS (
+    UPDATE user_subscriptions SET session_booked_this_month = %(counted)s, updated_at = %(used_at)s
+     WHERE id = %(subscription)s
+)
+INSERT INTO visit_uses (subscription_id, user_id, cause, period_start, used_at)
+VALUES (%(subscription)s, %(user)s, %(cause)s, %(period_start)s, %(used_at)s)
+RETURNING id
+"""
+
+
 def use_visit(*, user: User, cause: str) -> VisitUse:
     """Take one session from the person's plan; the plan stays locked until the transaction ends.
 
@@ -104,13 +116,19 @@ def use_visit(*, user: User, cause: str) -> VisitUse:
     counts = allowance(subscription)
     if not subscription.plan.is_unlimited and counts.left(subscription.plan) == 0:
         raise VisitsUsedUp(used_up_words(subscription.plan, subscription.current_period_end, user))
-    use = VisitUse.objects.create(
-        subscription=subscription,
-        user=user,
-        cause=cause,
-        period_start=subscription.current_period_start,
-    )
-    _store_count(subscription, counts._replace(used=counts.used + 1))
+    use = VisitUse(subscription=subscription, user=user, cause=cause, period_start=subscription.current_period_start)
+    values = {
+        "subscription": subscription.pk,
+        "user": user.pk,
+        "cause": cause,
+        "period_start": use.period_start,
+        "used_at": use.used_at,
+        "counted": counts._replace(used=counts.used + 1).counted,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_USE, values)
+        (use.pk,) = cursor.fetchone()
+    use._state.adding, use._state.db = False, connection.alias
     return use
 
 
