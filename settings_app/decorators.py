@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django_ratelimit.core import get_usage
 
 from settings_app.registry import WINDOW_SECONDS
-from settings_app.services import hit_known_limit, remaining_wait, value
+from settings_app.services import hit_known_limits, remaining_wait, value
 from techdeputies.lib.http import client_ip
 
 View = Callable[..., Any]
@@ -25,18 +25,20 @@ FLOOD_FACTOR = 10
 """The outer limit as a multiple of the exact one, so that the two windows never contradict each other."""
 
 
-def rate_limited(endpoint: str) -> Callable[[View], View]:
+def rate_limited(endpoint: str, *, per_account: bool = False) -> Callable[[View], View]:
     """Answer 429 when an address has sent too many forms. The number is the setting ``limit_<endpoint>_per_address``.
 
-    GET is free. A blocked try reaches neither the view nor its form.
+    With ``per_account`` the signed-in person is counted in the same statement, by ``limit_<endpoint>_per_account``
+    (of the same window). GET is free. A blocked try reaches neither the view nor its form.
     """
     key = f"limit_{endpoint}_per_address"
+    account_key = f"limit_{endpoint}_per_account" if per_account else ""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if request.method in UNSAFE:
-                wait = _wait(request, key)
+                wait = _wait(request, key, account_key)
                 if wait:
                     return too_many(request, wait)
             return view(request, *args, **kwargs)
@@ -46,7 +48,7 @@ def rate_limited(endpoint: str) -> Callable[[View], View]:
     return decorate
 
 
-def _wait(request: HttpRequest, key: str) -> int:
+def _wait(request: HttpRequest, key: str, account_key: str) -> int:
     """Counts this try. Seconds to wait when it is one too many, else 0."""
     address = client_ip(request)
     usage = get_usage(
@@ -58,7 +60,10 @@ def _wait(request: HttpRequest, key: str) -> int:
     )
     if usage is not None and usage["should_limit"]:
         return max(int(usage["time_left"]), remaining_wait(key, subject=address), 1)
-    return hit_known_limit(key, subject=address).retry_after_seconds
+    subjects = {key: address}
+    if account_key and request.user.is_authenticated:
+        subjects[account_key] = f"user:{request.user.pk}"
+    return hit_known_limits(subjects).retry_after_seconds
 
 
 def wait_words(seconds: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -148,17 +149,27 @@ class Hit:
     retry_after_seconds: int
 
 
-_COUNT_A_TRY = """
+_A_TRY = "(%s, %s, 1, clock_timestamp())"
+_COUNT_TRIES = """
 INSERT INTO rate_limits AS r (ip_address, endpoint, attempts, window_start)
-VALUES (%(subject)s, %(endpoint)s, 1, clock_timestamp())
+VALUES {tries}
 ON CONFLICT (ip_address, endpoint) DO UPDATE SET
-    attempts = CASE WHEN r.window_start + %(window)s * interval '1 second' <= clock_timestamp()
+    attempts = CASE WHEN r.window_start + {window} * interval '1 second' <= clock_timestamp()
         THEN 1 ELSE LEAST(r.attempts, 2000000000) + 1 END,
-    window_start = CASE WHEN r.window_start + %(window)s * interval '1 second' <= clock_timestamp()
+    window_start = CASE WHEN r.window_start + {window} * interval '1 second' <= clock_timestamp()
         THEN clock_timestamp() ELSE r.window_start END
-RETURNING attempts,
-    EXTRACT(EPOCH FROM window_start + %(window)s * interval '1 second' - clock_timestamp())
+RETURNING endpoint, attempts,
+    EXTRACT(EPOCH FROM window_start + {window} * interval '1 second' - clock_timestamp())
 """
+
+
+@dataclass(frozen=True)
+class _Try:
+    """One try to be counted: who, at what, and how many may pass."""
+
+    endpoint: str
+    subject: str
+    limit: int
 
 
 def hit_limit(*, endpoint: str, subject: str, limit: int, window_seconds: int) -> Hit:
@@ -168,18 +179,38 @@ def hit_limit(*, endpoint: str, subject: str, limit: int, window_seconds: int) -
     exactly ``limit`` pass in a window. The window opens with the first try and does not slide, so the wait
     told is true. Call it outside a transaction that may roll back: the count would go with it.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT_A_TRY, {"subject": subject[:64], "endpoint": endpoint[:255], "window": window_seconds})
-        attempts, left = cursor.fetchone()
-    if attempts <= limit:
-        return Hit(allowed=True, retry_after_seconds=0)
-    logger.warning("limit_reached", endpoint=endpoint, subject=subject, attempts=attempts)
-    return Hit(allowed=False, retry_after_seconds=max(1, math.ceil(left)))
+    return _count([_Try(endpoint, subject, limit)], window_seconds)
 
 
 def hit_known_limit(key: str, *, subject: str) -> Hit:
     """``hit_limit`` with the number from the settings and the window from the registry: ``limit_login_per_account``."""
-    return hit_limit(endpoint=key, subject=subject, limit=value(key), window_seconds=WINDOW_SECONDS[key])
+    return hit_known_limits({key: subject})
+
+
+def hit_known_limits(subjects: Mapping[str, str]) -> Hit:
+    """One try counted under several known limits of one window, in one statement and one commit.
+
+    Keys to subjects. Refused when any of them is full, with the longest wait. Give them in one order
+    everywhere (address before account), since each row is locked until the last is counted.
+    """
+    (window,) = {WINDOW_SECONDS[key] for key in subjects}
+    return _count([_Try(key, subject, value(key)) for key, subject in subjects.items()], window)
+
+
+def _count(tries: Sequence[_Try], window_seconds: int) -> Hit:
+    sql = _COUNT_TRIES.format(tries=", ".join([_A_TRY] * len(tries)), window=int(window_seconds))
+    limits = {one.endpoint[:255]: one for one in tries}
+    values = [text for one in tries for text in (one.subject[:64], one.endpoint[:255])]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        rows = cursor.fetchall()
+    wait = 0
+    for endpoint, attempts, left in rows:
+        one = limits[endpoint]
+        if attempts > one.limit:
+            logger.warning("limit_reached", endpoint=endpoint, subject=one.subject, attempts=attempts)
+            wait = max(wait, 1, math.ceil(left))
+    return Hit(allowed=wait == 0, retry_after_seconds=wait)
 
 
 def remaining_wait(key: str, *, subject: str) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -16,14 +14,11 @@ from accounts.models import User
 from billing.entitlements import Entitlement
 from booking import timetable, words, zones
 from booking.models import CalendarEvent
-from settings_app.decorators import UNSAFE, rate_limited, too_many
-from settings_app.services import hit_known_limit
+from settings_app.decorators import rate_limited
 from techdeputies.lib import times
 
 STEPS = ("Pick a time", "Check it", "Booked")
 VIEW_COOKIE = "times"
-
-View = Callable[..., HttpResponse]
 
 
 def person(request: HttpRequest) -> User:
@@ -31,18 +26,8 @@ def person(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def counted(view: View) -> View:
-    """Answer 429 to too many presses from one address or of one person; looking is free."""
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.method in UNSAFE:
-            hit = hit_known_limit("limit_booking_per_account", subject=f"user:{person(request).pk}")
-            if not hit.allowed:
-                return too_many(request, hit.retry_after_seconds)
-        return view(request, *args, **kwargs)
-
-    return cast(View, rate_limited("booking")(wrapped))
+counted = rate_limited("booking", per_account=True)
+"""Answers 429 to too many presses from one address or of one person; looking is free."""
 
 
 def picker(request: HttpRequest, *, href: str, suffix: str = "") -> dict[str, Any]:
