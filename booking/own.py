@@ -6,8 +6,9 @@ cost the ORM more than the rest of the page (docs/performance.md).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from django.db import connection
 
@@ -38,7 +39,7 @@ class OwnSession(NamedTuple):
     deputy_name: str | None
 
 
-class OwnSessions:
+class OwnSessions(Sequence[OwnSession]):
     """For a Paginator: coming sessions first, the next one on top; then what is over or cancelled, the latest first.
 
     Rows that were moved are left out: the row they were moved to stands for them.
@@ -52,7 +53,13 @@ class OwnSessions:
             cursor.execute(_COUNT, [self.user_id])
             return int(cursor.fetchone()[0])
 
-    def __getitem__(self, part: slice) -> list[OwnSession]:
+    @overload
+    def __getitem__(self, part: int) -> OwnSession: ...
+    @overload
+    def __getitem__(self, part: slice) -> list[OwnSession]: ...
+    def __getitem__(self, part: int | slice) -> OwnSession | list[OwnSession]:
+        if isinstance(part, int):
+            return self[part : part + 1][0]
         values = {"user": self.user_id, "limit": part.stop - part.start, "offset": part.start}
         with connection.cursor() as cursor:
             cursor.execute(_PAGE, values)
