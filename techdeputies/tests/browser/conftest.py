@@ -12,9 +12,14 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import call_command
 from django.core.servers.basehttp import ThreadedWSGIServer
+from django.db import connection, connections
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
+from django.test import override_settings
 from django.test.testcases import QuietWSGIRequestHandler
 from playwright.sync_api import Browser, sync_playwright
+from pytest_django import DjangoDbBlocker
 
 from accounts.views import entry, passwords
 from emails import wording
@@ -30,7 +35,10 @@ Visitors = Callable[..., Visitor]
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """The browser. Playwright keeps an event loop in this thread, which Django would take for an async view."""
+    """The browser. Playwright keeps an event loop in this thread, which Django takes for an async view.
+
+    So Django must be told to go on, and opens a second database connection, as it does for async code.
+    """
     program = chromium_path()
     if program is None:
         pytest.fail("The browser tests need Chromium: install it, or name it in the variable CHROMIUM.")
@@ -39,6 +47,7 @@ def chromium() -> Iterator[Browser]:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
             yield browser
+            connections.close_all()
             browser.close()
 
 
@@ -118,6 +127,41 @@ def visitors(chromium: Browser, site: str, mailgun: StandIn) -> Iterator[Visitor
 def visitor(visitors: Visitors) -> Visitor:
     """One person at a wide screen, with JavaScript."""
     return visitors()
+
+
+# --- Pages that are only looked at ----------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def looking(
+    _site_server: str, _mailgun_server: StandIn, django_db_blocker: DjangoDbBlocker
+) -> Iterator[tuple[str, StandIn]]:
+    """Site and mailbox for a module whose tests share their rows: what they do changes nothing for the others.
+
+    Emptying the tables after each test would take longer than the tests. Such a module has a fixture
+    ``transactional_db`` of its own, by which pytest-django sees that a database must be made.
+    """
+    name = connection.settings_dict["NAME"]
+    assert name.startswith(TEST_DATABASE_PREFIX), f"{name} is no database of the tests; it would be emptied."
+    forget_everything()
+    _mailgun_server.clear()
+    changed = {
+        "ROOT_URLCONF": "techdeputies.tests.browser.urls",
+        "SITE_URL": _site_server,
+        "CSRF_TRUSTED_ORIGINS": [_site_server],
+        "MAILGUN_API_URL": _mailgun_server.url,
+        "ANYMAIL": _mailgun_server.anymail,
+    }
+    with override_settings(**changed), django_db_blocker.unblock():
+        yield _site_server, _mailgun_server
+        call_command("flush", interactive=False, verbosity=0)
+
+
+@pytest.fixture
+def onlooker(chromium: Browser, looking: tuple[str, StandIn]) -> Iterator[Visitor]:
+    """A fresh browser profile at such a site, without a problem in the end."""
+    visitor = Visitor.open(chromium, site=looking[0], mailgun=looking[1])
+    yield visitor
+    visitor.context.close()
+    assert visitor.problems == []
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,250 @@
+"""Every page of the site with somebody to see it and something on it, and the faces it shows when things go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import services as accounts
+from accounts.models import User
+from accounts.tests.factories import PASSWORD, make_admin, make_user
+from accounts.tests.helpers import last_mail
+from audit.actors import Actor
+from billing.tests.factories import make_plan, make_subscriber
+from booking import services as booking
+from booking.models import Attendance, Booking, CalendarEvent, EventKind
+from booking.tests.factories import make_booking, make_event
+from techdeputies.tests.browser.harness import Visitor
+from techdeputies.tests.browser.times import THURSDAY, offer
+from techdeputies.tests.browser.urls import STATUSES
+
+ACTOR = Actor(ip_address="203.0.113.7", user_agent="Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36")
+PHONE = "(312) 555-0187"
+
+
+@dataclass
+class World:
+    """People and sessions in every state that a page can show."""
+
+    people: dict[str, User] = field(default_factory=dict)
+    events: dict[str, CalendarEvent] = field(default_factory=dict)
+    visits: dict[str, Booking] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+
+
+def make_world() -> World:
+    world = World()
+    now = timezone.now()
+    rosa = make_admin(name="Rosa Lopez", email="rosa@example.com")
+    member = make_subscriber(plan=make_plan(session_limit=8), email="margaret@example.com", phone=PHONE)
+    world.people = {
+        "member": member,
+        "newcomer": make_user(email="new@example.com"),
+        "unproven": make_user(email="unproven@example.com", email_verified=False),
+        "used up": make_subscriber(plan=make_plan(display_name="Basic", session_limit=1), phone=PHONE),
+        "asked": make_user(email="asked@example.com", must_change_password=True),
+        "staff": rosa,
+    }
+    world.events = {
+        "open": offer(hour=9, title="Email and passwords"),
+        "last": offer(hour=11, title="Photos and video calls", capacity=1),
+        "there": offer(THURSDAY, 9, kind=EventKind.IN_PERSON, place="120 Badge Street, Chicago"),
+        "full": offer(THURSDAY, 13, capacity=1),
+        "near": make_event(start_time=now + timedelta(minutes=50)),
+    }
+    make_booking(event=world.events["full"])
+    past = make_event(start_time=now - timedelta(days=4))
+    world.visits = {
+        "coming": book(member, offer(hour=14), topic="The letters on my tablet are too small."),
+        "there": book(member, offer(THURSDAY, 15, kind=EventKind.IN_PERSON, place="120 Badge Street, Chicago")),
+        "soon": make_booking(user=member, event=make_event(start_time=now + timedelta(hours=5)), contact_phone=PHONE),
+        "past": make_booking(user=member, event=past, attendance=Attendance.ATTENDED),
+        "cancelled": booking.cancel_booking(booking=book(member, offer(hour=16))),
+    }
+    book(world.people["used up"], world.events["open"])
+    for hour in range(8, 20):
+        make_booking(user=member, event=make_event(start_time=now - timedelta(days=9, hours=hour)))
+    world.links = make_links(member)
+    return world
+
+
+def book(user: User, event: CalendarEvent, topic: str = "") -> Booking:
+    return booking.book_event(user=user, event=event, topic=topic, contact_phone=PHONE)
+
+
+def make_links(member: User) -> dict[str, str]:
+    """Addresses as mails carry them."""
+    accounts.request_reset(email=member.email, actor=ACTOR)
+    accounts.request_email_change(user=member, email="elsewhere@example.com", password=PASSWORD, actor=ACTOR)
+    return {
+        "reset": last_mail("password_reset")["button_url"],
+        "change": last_mail("email_change_confirm")["button_url"],
+        "undo": last_mail("email_change_notice")["button_url"],
+    }
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One page in one state. ``act`` brings the state about once the page is open."""
+
+    name: str
+    """Of the address in the URL map, with a word on the state after a comma."""
+    path: Callable[[World], str]
+    who: str = ""
+    """A key of ``World.people``; empty for somebody signed out."""
+    status: int = 200
+    act: Callable[[Visitor, World], None] | None = None
+
+    @property
+    def url_name(self) -> str:
+        return self.name.partition(",")[0]
+
+
+def plain(name: str, state: str = "", who: str = "", **more: object) -> Sight:
+    """A page whose address needs nothing."""
+    return Sight(f"{name}, {state}" if state else name, lambda world: reverse(name), who, **more)  # type: ignore[arg-type]
+
+
+def event(state: str, key: str, who: str = "member", **more: object) -> Sight:
+    name = "booking:event_detail"
+    return Sight(f"{name}, {state}", lambda world: reverse(name, args=[world.events[key].pk]), who, **more)  # type: ignore[arg-type]
+
+
+def visit(name: str, key: str = "coming", query: Callable[[World], str] | None = None, **more: object) -> Sight:
+    """A page about a session of the member."""
+
+    def path(world: World) -> str:
+        return reverse(f"booking:{name}", args=[world.visits[key].pk]) + (query(world) if query else "")
+
+    return Sight(f"booking:{name}, {more.pop('state', key)}", path, "member", **more)  # type: ignore[arg-type]
+
+
+def mailed(name: str, key: str) -> Sight:
+    """A page behind a link in a mail."""
+    return Sight(f"{name}, by link", lambda world: world.links[key])
+
+
+# --- What is done once a page is open -------------------------------------------------------------------
+def send_as_it_is(visitor: Visitor, world: World) -> None:
+    visitor.page.locator("main form button[type=submit]").first.click()
+    visitor.page.get_by_role("alert").first.wait_for()
+
+
+def write_bad_numbers(visitor: Visitor, world: World) -> None:
+    visitor.write(contact_phone="12", topic="My printer says it is offline.")
+    send_as_it_is(visitor, world)
+
+
+def lose_the_place(visitor: Visitor, world: World) -> None:
+    make_booking(event=world.events["last"])
+    visitor.press("Yes, book this session")
+    visitor.sees("That place is gone")
+
+
+def sign_up_only(visitor: Visitor, world: World) -> None:
+    visitor.write(name="Ruth Sullivan", email="ruth@example.com", password="porch lantern river walk")
+    visitor.press("Make my account")
+    visitor.sees("Look in your email")
+
+
+def save_display(visitor: Visitor, world: World) -> None:
+    visitor.page.locator("main form button[type=submit]").first.click()
+    visitor.page.get_by_role("status").first.wait_for()
+
+
+def other_week(world: World) -> str:
+    return reverse("booking:event_list") + "?week=not-a-week&view=list"
+
+
+def to(key: str) -> Callable[[World], str]:
+    return lambda world: f"?to={world.events[key].pk}"
+
+
+SIGHTS: tuple[Sight, ...] = (
+    plain("home"),
+    plain("home", "signed in", "member"),
+    plain("dashboard", who="member"),
+    plain("dashboard", "new", "newcomer"),
+    plain("dashboard", "unproven", "unproven"),
+    plain("help"),
+    plain("privacy"),
+    plain("terms"),
+    plain("display_settings"),
+    plain("display_settings", "saved", act=save_display),
+    plain("accounts:signup"),
+    plain("accounts:signup", "not right", act=send_as_it_is),
+    plain("accounts:login"),
+    plain("accounts:login", "not right", act=send_as_it_is),
+    plain("accounts:logout", who="newcomer"),
+    plain("accounts:verify"),
+    plain("accounts:verify", "unproven", "unproven"),
+    plain("accounts:verify", "not right", "unproven", act=send_as_it_is),
+    Sight("accounts:verify, signing up", lambda world: reverse("accounts:signup"), act=sign_up_only),
+    Sight("accounts:verify, by link", lambda world: reverse("accounts:verify") + "?token=unread"),
+    plain("accounts:verify_send", "leads to verify", "unproven"),
+    plain("accounts:password_reset"),
+    plain("accounts:password_reset", "not right", act=send_as_it_is),
+    plain("accounts:password_reset_sent"),
+    mailed("accounts:password_reset_confirm", "reset"),
+    plain("accounts:password_reset_confirm", "old link", status=410),
+    plain("accounts:password_change", who="member"),
+    plain("accounts:password_change", "not right", "member", act=send_as_it_is),
+    plain("accounts:password_change", "asked for", "asked"),
+    plain("accounts:email_change", who="member"),
+    plain("accounts:email_change", "not right", "member", act=send_as_it_is),
+    mailed("accounts:email_change_confirm", "change"),
+    plain("accounts:email_change_confirm", "old link", status=410),
+    mailed("accounts:email_change_undo", "undo"),
+    plain("accounts:email_change_undo", "old link", status=410),
+    plain("accounts:profile", who="member"),
+    plain("accounts:profile_name", who="member"),
+    plain("accounts:profile_phone", who="member"),
+    plain("accounts:profile_time_zone", who="member"),
+    plain("accounts:session_list", who="member"),
+    plain("accounts:session_end", "leads to the list", "member"),
+    plain("accounts:session_end_all", "leads to the list", "member"),
+    plain("booking:event_list"),
+    plain("booking:event_list", "member", "member"),
+    plain("booking:event_list", "without a plan", "newcomer"),
+    Sight("booking:event_list, as a list", other_week, "member"),
+    plain("booking:zone"),
+    event("open", "open"),
+    event("in person", "there"),
+    event("without a plan", "open", "newcomer"),
+    event("unproven", "open", "unproven"),
+    event("used up", "last", "used up"),
+    event("full", "full"),
+    event("too soon", "near"),
+    event("not right", "open", act=write_bad_numbers),
+    event("place gone", "last", act=lose_the_place),
+    plain("booking:booking_list", who="member"),
+    Sight("booking:booking_list, page 2", lambda world: reverse("booking:booking_list") + "?page=2", "member"),
+    plain("booking:booking_list", "empty", "newcomer"),
+    visit("booking_detail"),
+    visit("booking_detail", "there"),
+    visit("booking_detail", "soon"),
+    visit("booking_detail", "past"),
+    visit("booking_detail", "cancelled"),
+    visit("booking_done"),
+    visit("booking_done", "there"),
+    visit("booking_move"),
+    visit("booking_move", "soon"),
+    visit("booking_move", query=to("open"), state="check"),
+    visit("booking_move", query=to("full"), state="check a full one"),
+    visit("booking_moved"),
+    visit("booking_cancel"),
+    visit("booking_cancel", "soon"),
+    visit("booking_cancelled", "cancelled"),
+)
+
+TROUBLES = tuple(
+    Sight(f"trouble, {kind}", lambda world, kind=kind: f"/trouble/{kind}/", status=status)  # type: ignore[misc]
+    for kind, status in STATUSES.items()
+)
+
+# Answers for machines, and files: no pages.
+NOT_PAGES = {"livez", "readyz", "booking:booking_calendar"}
