@@ -77,12 +77,13 @@ def run(windows: Windows) -> tuple[Report, str]:
             meter, visitors, product=product, cold=cold, bare=bare, windows=windows, pages=pages, say=say
         )
         cold.stop()
+        memory = max(memory_mb(product.pid))
         say("Log-ins …")
         log_in = measure_log_ins(meter, visitors, product, windows)
         booked = measure_bookings(
             meter, visitors, minis, product=product, bare=bare, pgbench=stage.pgbench, windows=windows, say=say
         )
-        facts = gather(stage, meter, product, results, booked, statements, log_in, seeded)
+        facts = gather(stage, meter, product, results, booked, statements, log_in, seeded, memory)
         for words in facts.unexpected:
             say(words)
         postgres = postgres_version(stage.postgres.install / "bin" / "postgres")
@@ -98,6 +99,7 @@ def gather(
     statements: dict[str, dict[str, int]],
     log_in: Series,
     seeded: int,
+    memory: float,
 ) -> Facts:
     """Everything that is known only at the end."""
     with stage.connect() as connection:
@@ -114,7 +116,8 @@ def gather(
         requests=meter.requests,
         unexpected=[f"Unexpected, {what}: {words_of(answer)}" for (what, _), answer in meter.odd.items()],
         seconds_to_answer=product.seconds_to_answer,
-        memory=memory_mb(product.pid),
+        memory=memory,
+        memory_after_log_ins=max(memory_mb(product.pid)),
     )
 
 

@@ -112,6 +112,7 @@ class Stage:
             "MAILGUN_SENDER_DOMAIN": SENDER_DOMAIN,
             "MAILGUN_API_URL": "http://127.0.0.1:9",
             "DEFAULT_FROM_EMAIL": f"The Tech Deputies <help@{SENDER_DOMAIN}>",
+            "MALLOC_MMAP_THRESHOLD_": "4194304",  # as the README says for production
             "STRIPE_SECRET_KEY": "sk_test_bench",
             "STRIPE_PUBLISHABLE_KEY": "pk_test_bench",
             "STRIPE_WEBHOOK_SECRETS": "whsec_bench",
