@@ -67,9 +67,13 @@ class SecurityHeadersMiddleware:
             "Permissions-Policy": PERMISSIONS_POLICY,
         }
         self.hsts = self._hsts()
+        # The one picture that pages of others show: web mail loads it from its own address.
+        self.shown_in_mail = f"{settings.STATIC_URL}img/badge-email."
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
+        if request.path_info.startswith(self.shown_in_mail):
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         for name, value in self.headers.items():
             response.headers.setdefault(name, value)
         if self.hsts and request.is_secure():

@@ -307,3 +307,10 @@ def test_the_cache_is_asked_gently() -> None:
     assert options["IGNORE_EXCEPTIONS"]
     assert options["SOCKET_CONNECT_TIMEOUT"] <= 0.5
     assert import_string(settings.RATELIMIT_IP_META_KEY)(RequestFactory().get("/")) == "127.0.0.1"
+
+
+def test_the_badge_in_mails_may_be_shown_by_web_mail(client: Client) -> None:
+    answer = client.get("/static/img/badge-email.png")
+
+    assert answer.status_code == 200
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
