@@ -311,6 +311,7 @@ def test_the_cache_is_asked_gently() -> None:
 
 def test_the_badge_in_mails_may_be_shown_by_web_mail(client: Client) -> None:
     answer = client.get("/static/img/badge-email.png")
+    answer.close()
 
     assert answer.status_code == 200
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
