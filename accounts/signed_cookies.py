@@ -1,7 +1,7 @@
 """Short memories of signed-out visitors: signed, HttpOnly, and gone by themselves.
 
-They hold a token taken out of an address, the step between signing up and verifying, and the mark of a
-device its owner has signed in on. None of them needs a row (decisions, 7).
+They hold a token taken out of an address, the step between signing up and verifying, the mark of a device
+its owner has signed in on, and what a session is to be about. None of them needs a row (decisions, 7).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ RESET_LINK = "reset-link"
 CHANGE_LINK = "change-link"
 UNDO_LINK = "undo-link"
 KNOWN_DEVICE = "device"
+TOPIC = "topic"
 
 MAX_AGES = {
     SIGNING_UP: DAY,
@@ -30,6 +31,7 @@ MAX_AGES = {
     CHANGE_LINK: HOUR,
     UNDO_LINK: HOUR,
     KNOWN_DEVICE: 365 * DAY,
+    TOPIC: HOUR,
 }
 
 

@@ -70,7 +70,21 @@ def test_with_no_session_left_the_page_says_until_when() -> None:
     page = client.get(check_url(make_event(start_time=in_hours(100))))
 
     assert "You have used your 1 session for this month" in page.text
-    assert "See times in your next month" in page.text
+    assert "The next ones come on" in page.text
+    assert "move you to a larger plan" in page.text
+    assert 'href="tel:' in page.text
+
+
+def test_a_topic_pressed_on_the_home_page_waits_in_the_text_box() -> None:
+    client, _ = signed_in()
+    event = make_event()
+    client.get(reverse("booking:event_list"), {"topic": "My printer \u201cdoes\u201d nothing"})
+    client.get(reverse("booking:event_list"), {"week": "2030-01-01"})
+
+    assert "My printer \u201cdoes\u201d nothing</textarea>" in client.get(check_url(event)).text
+
+    client.post(check_url(event), answers(event))
+    assert "My printer" not in client.get(check_url(make_event(start_time=in_hours(90)))).text
 
 
 def test_unverified_people_are_shown_how() -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from booking import services
-from booking.models import Booking
+from booking.models import Booking, BookingStatus
 from booking.tests.factories import make_booking, make_event
 from booking.tests.pages import in_hours, signed_in, week_of, without_token
 
@@ -245,3 +245,14 @@ def test_moving_to_nothing_changes_nothing(target: str) -> None:
     assert client.get(url, {"to": target}).status_code == 404
     booking.refresh_from_db()
     assert booking.is_confirmed
+
+
+def test_a_session_that_staff_cancelled_says_why_and_promises_no_call() -> None:
+    client, user = signed_in()
+    booking = make_booking(user=user, status=BookingStatus.CANCELLED, cancel_reason="Rosa has to see her dentist.")
+
+    page = client.get(reverse("booking:booking_detail", args=[booking.pk]))
+
+    assert "We had to cancel this session" in page.text
+    assert "Rosa has to see her dentist." in page.text
+    assert "will call you" not in page.text

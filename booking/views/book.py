@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from accounts import signed_cookies
 from accounts.models import User
 from accounts.services.profile import update_profile
 from audit.actors import Actor
@@ -73,7 +73,10 @@ def _book(request: HttpRequest, event_id: str) -> HttpResponse:
         return _refused(request, _find(event_id), form, refusal)
     if KEPT_WORDS in request.session:
         del request.session[KEPT_WORDS]
-    return redirect("booking:booking_done", booking.pk)
+    response = redirect("booking:booking_done", booking.pk)
+    if signed_cookies.recall(request, signed_cookies.TOPIC):
+        signed_cookies.forget(response, signed_cookies.TOPIC)
+    return response
 
 
 def _take_over_zone(request: HttpRequest, user: User) -> None:
@@ -138,7 +141,7 @@ def _check_page(
         "refusal": refusal.message if refusal is not None else "",
         "why_not": "" if may_book else _why_not(user, plan),
         "is_unverified": not user.email_verified,
-        "later_url": _later_url(plan, zone),
+        "has_plan": plan.has_plan,
         "free_words": words.free_words(event, zone),
     }
     return render(request, "booking/event_detail.html", context, status=status)
@@ -148,13 +151,6 @@ def _why_not(user: User, plan: Entitlement) -> str:
     return exceptions.NotVerified.message if not user.email_verified else plan.why_not
 
 
-def _later_url(plan: Entitlement, zone: ZoneInfo) -> str:
-    """The times of the days when a used-up plan has sessions again."""
-    if not plan.has_plan or plan.can_book or plan.visits_left or plan.period_end is None:
-        return ""
-    return f"{reverse('booking:event_list')}?week={plan.period_end.astimezone(zone).date().isoformat()}"
-
-
 def _initial(request: HttpRequest, event: CalendarEvent) -> dict[str, Any]:
     """What we know already is not asked again: the number, and the words of somebody who lost a race."""
     user = person(request)
@@ -162,7 +158,7 @@ def _initial(request: HttpRequest, event: CalendarEvent) -> dict[str, Any]:
     phone = kept.get("phone") or user.phone or _last_phone(user)
     return {
         "contact_phone": phone,
-        "topic": kept.get("topic") or request.GET.get("topic", "")[:200].replace("\0", ""),
+        "topic": kept.get("topic") or signed_cookies.recall(request, signed_cookies.TOPIC) or "",
         "seen_start": event.start_time.isoformat(),
         "kind": str(event.kind),
     }

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import signed_cookies
 from accounts.services.profile import update_profile
 from audit.actors import Actor
 from billing import entitlements
@@ -18,6 +19,8 @@ from booking.forms import OTHER, ZoneForm
 from booking.views.shared import STEPS, person, picker, plan_words, remember_view, wants_part
 from settings_app.services import business_zone
 from techdeputies.lib.times import US_ZONES
+
+TOPIC_LENGTH = 200
 
 
 @login_not_required
@@ -32,7 +35,12 @@ def event_list(request: HttpRequest) -> HttpResponse:
         plan = entitlements.for_user(person(request))
         context["plan_words"] = plan_words(plan, zones.zone_of(request))
         context["needs_plan"] = not plan.has_plan
-    return remember_view(request, render(request, "booking/event_list.html", context))
+    response = render(request, "booking/event_list.html", context)
+    topic = request.GET.get("topic", "").replace("\0", "").strip()[:TOPIC_LENGTH]
+    if topic:
+        # It waits for the check page through other weeks, the choice of a zone and signing in.
+        signed_cookies.remember(response, signed_cookies.TOPIC, topic)
+    return remember_view(request, response)
 
 
 @login_not_required

@@ -97,6 +97,8 @@ def booking_detail(request: HttpRequest, booking_id: str) -> HttpResponse:
     event = booking.event
     tag, kind = _state(booking.is_confirmed, event.status, event.end_time, booking.attendance)
     rows = facts_rows(event, zone, phone=_phone(request, booking))
+    if tag == "Cancelled":
+        rows = [row for row in rows if row["key"] != "How"]
     if booking.topic:
         rows.append({"key": "What it is about", "value": booking.topic})
     context = {
