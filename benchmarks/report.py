@@ -107,7 +107,7 @@ def other_targets(pages: PageResults, bookings: BookingResults, facts: Facts) ->
 
 
 def target_table(targets: Sequence[Target]) -> str:
-    rows = [[target.what, target.shown.replace(".00", ""), target.bound, verdict([target])] for target in targets]
+    rows = [[target.what, target.shown, target.bound, verdict([target])] for target in targets]
     return markdown(["what", "measured", "target", ""], rows)
 
 
@@ -154,8 +154,10 @@ def document(report: Report, windows: Windows, postgres: str) -> str:
 
 Written by `make bench` from one run; do not edit by hand.
 
-Machine: {machine()}; {postgres} with fsync on. Server, database and load share the cores, so **rates are for
-orientation and cost ratios are the result**: they hold within ± 15–25 % whatever else the machine does.
+Machine: {machine()}; {postgres} with fsync on.
+
+Server, database and load share the cores, so **rates are for orientation and cost ratios are the result**: they hold
+within ± 15–25 % whatever else the machine does.
 
 {verdict_words}
 

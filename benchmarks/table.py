@@ -41,7 +41,8 @@ class Target:
 
     @property
     def shown(self) -> str:
-        return f"{number(self.value)}{self.unit}"
+        words = f"{self.value:,}" if isinstance(self.value, int) else number(self.value)
+        return f"{words}{self.unit}"
 
 
 def verdict(targets: Iterable[Target]) -> str:

@@ -35,6 +35,7 @@ def test_bounds_are_told_with_their_unit() -> None:
     assert Target("cost", 1, at_most=1.5, unit=" ×").bound == "≤ 1.5 ×"
     assert Target("share", 1, at_least=3, unit=" %").bound == "≥ 3 %"
     assert Target("cost", 1.234, unit=" ×").shown == "1.23 ×"
+    assert Target("statements", 12).shown == "12"
 
 
 def test_a_table_keeps_bars_inside_its_cells() -> None:
