@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -15,6 +16,9 @@ from django.utils import timezone
 
 from techdeputies.lib.ids import ID_MAX_LENGTH, new_id
 from techdeputies.lib.models import TimestampedModel, one_of
+from techdeputies.lib.times import when_words
+
+UTC_ZONE = ZoneInfo("UTC")
 
 
 class EventKind(models.TextChoices):
@@ -118,7 +122,9 @@ class CalendarEvent(TimestampedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.title}, {self.start_time:%Y-%m-%d %H:%M} UTC"
+        """With the zone it is told in: the one of the page, which is the business's for staff, else UTC."""
+        zone = timezone.get_current_timezone()
+        return f"{self.title}, {when_words(self.start_time, zone if isinstance(zone, ZoneInfo) else UTC_ZONE)}"
 
     @property
     def has_started(self) -> bool:
