@@ -151,6 +151,22 @@ def test_a_used_link_leads_to_a_clear_page(client: Client) -> None:
     assert not is_signed_in(other)
 
 
+def test_a_used_link_says_to_a_confirmed_person_that_all_is_done(client: Client) -> None:
+    start(client)
+    path = path_of(last_mail("verify_email"))
+    client.get(path)
+    client.post(VERIFY)
+    client.get(path)
+    answer = client.post(VERIFY)
+    page = answer.content.decode()
+
+    assert answer.status_code == 200
+    assert "Your address is already confirmed" in page
+    assert 'href="/dashboard/"' in page
+    assert "does not work any more" not in page
+    assert answer.cookies[VERIFY_LINK].value == ""
+
+
 def test_a_wrong_code_gets_a_sentence_beside_its_box(client: Client) -> None:
     start(client)
     answer = client.post(VERIFY, {"code": "12"})

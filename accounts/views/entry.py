@@ -112,7 +112,10 @@ def _verify_by_link(request: HttpRequest, secret: str) -> HttpResponse:
     try:
         proven = services.verify_by_link(secret=secret, browser=_started(request)[1], actor=Actor.from_request(request))
     except LinkUsedUp:
-        response = _look_in_your_email(request, CodeForm(), old_link=True)
+        if request.user.is_authenticated and person(request).email_verified:
+            response = private(render(request, "accounts/verify_done.html"))
+        else:
+            response = _look_in_your_email(request, CodeForm(), old_link=True)
         forget(response, VERIFY_LINK)
         return response
     return _after_proof(request, proven)
