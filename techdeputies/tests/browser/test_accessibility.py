@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from django.urls import URLResolver, get_resolver
 
+from emails import wording
+from emails.services import delivery
+from emails.services.outbox import enqueue_email
 from sandbox.mailgun import StandIn
 from techdeputies import urls
 from techdeputies.tests.browser.atlas import NOT_PAGES, SIGHTS, TROUBLES, Sight, World, make_world
@@ -70,6 +73,23 @@ def test_a_chosen_theme_beats_the_devices_own(theme: str, onlooker: Visitor, wor
     onlooker.page.emulate_media(color_scheme="dark" if theme == "light" else "light")
     ground = onlooker.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (ground == "rgb(16, 23, 43)") == (theme == "dark")
+
+
+@pytest.mark.usefixtures("transactional_db")
+@pytest.mark.parametrize("name", sorted(folder.name for folder in wording.FOLDER.iterdir()))
+def test_everybody_can_read_the_mail(name: str, onlooker: Visitor) -> None:
+    """Each kind of mail, filled with its sample values, as the reader's program shows it."""
+    address = f"{name}@example.com"
+    words = wording.find(name).variables
+    enqueue_email(template=name, occasion="sample", to=address, name="Margaret Ellis", context=words)
+    delivery.drain()
+    mail = onlooker.mailgun.last(to=address)
+
+    # Not in the mailbox page, which lets no script run in a mail: axe is one.
+    onlooker.page.set_content(mail.html)
+
+    assert broken_rules(onlooker) == []
+    assert sticking_out(onlooker.page) == []
 
 
 @pytest.mark.usefixtures("transactional_db")
