@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 from typing import Any
 
 from django import forms
@@ -14,7 +13,7 @@ from accounts.validators import EXAMPLE
 from emails.exceptions import InvalidRecipient
 from emails.services.outbox import bare_address
 from settings_app.services import business_zone
-from techdeputies.lib.times import US_ZONES, available_names, zone_name
+from techdeputies.lib.times import US_ZONES, known_zone, other_zones, zone_name
 
 BAD_ADDRESS = "That does not look like an email address. It should look like name@example.com."
 PASSWORD_HINT = f"12 letters or more. Three words you like work well, such as {EXAMPLE}."
@@ -203,16 +202,16 @@ class PhoneForm(PlainForm):
         return phone
 
 
-@lru_cache(maxsize=8)
-def zone_choices(business_key: str) -> list[tuple[str, Any]]:
-    """Ours first, then the zones of the United States, then the world's."""
-    known = {name for name, _ in US_ZONES}
-    others = sorted(available_names() - known)
-    return [
-        ("", f"The same as ours: {dict(US_ZONES).get(business_key) or business_key}"),
-        ("United States", US_ZONES),
-        ("Other places", [(name, name.replace("_", " ").replace("/", ", ")) for name in others]),
-    ]
+def zone_choices(present: str) -> list[tuple[str, Any]]:
+    """Ours first, then the zones of the United States, then the world's; and an old name that a person has."""
+    ours = business_zone()
+    listed = [("", f"The same as ours: {zone_name(ours)}")]
+    states = [(name, words) for name, words in US_ZONES if name != ours.key]
+    others = [(name, words) for name, words in other_zones() if name != ours.key]
+    zone = known_zone(present)
+    if zone is not None and present not in {ours.key, *dict(states), *dict(others)}:
+        listed.append((present, zone_name(zone)))
+    return [*listed, ("United States", states), ("Other places", others)]
 
 
 class TimeZoneForm(PlainForm):
@@ -225,12 +224,12 @@ class TimeZoneForm(PlainForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["time_zone"].choices = zone_choices(business_zone().key)  # type: ignore[attr-defined]
+        present = str(self.initial.get("time_zone") or "")
+        if present == business_zone().key:
+            self.initial["time_zone"] = ""
+        self.fields["time_zone"].choices = zone_choices(present)  # type: ignore[attr-defined]
 
 
 def zone_words(time_zone: str) -> str:
     """How the profile names the chosen zone."""
-    zone = business_zone()
-    if not time_zone or time_zone == zone.key:
-        return zone_name(zone)
-    return dict(US_ZONES).get(time_zone) or time_zone.replace("_", " ").replace("/", ", ")
+    return zone_name(known_zone(time_zone) or business_zone())

@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 
 from accounts.forms import LineField, PlainForm
 from booking.models import EventKind
-from techdeputies.lib.times import US_ZONES, available_names, known_zone, zone_name
+from techdeputies.lib.times import US_ZONES, other_zones
 
 TOPIC_MAX_LENGTH = 2000
 PHONE_MAX_LENGTH = 40
@@ -98,7 +98,7 @@ class MoveForm(forms.Form):
 
 
 class ZoneForm(PlainForm):
-    """Six zones by name, then all of them."""
+    """The zones of the United States by name, then the world's."""
 
     zone = forms.ChoiceField(
         label="Which time zone should we show?",
@@ -115,9 +115,7 @@ class ZoneForm(PlainForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        six = {name for name, _ in US_ZONES}
-        rest = sorted(available_names() - six)
-        self.fields["other"].choices = [("", "Choose one"), *((name, _label(name)) for name in rest)]  # type: ignore[attr-defined]
+        self.fields["other"].choices = [("", "Choose one"), *other_zones()]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -128,10 +126,3 @@ class ZoneForm(PlainForm):
                 self.add_error("other", "Please choose a time zone from the list.")
         cleaned["chosen"] = zone
         return cleaned
-
-
-def _label(name: str) -> str:
-    """``Paris time (Europe)``: the city first, since that is what people look for."""
-    zone = known_zone(name)
-    words = zone_name(zone) if zone is not None else name
-    return f"{words} ({name.partition('/')[0].replace('_', ' ')})"

@@ -143,4 +143,17 @@ def test_every_zone_may_be_chosen_and_nothing_else() -> None:
 def test_zones_have_names_people_know() -> None:
     assert zone_words("") == "Central Time (Chicago)"
     assert zone_words("America/New_York") == "Eastern Time (New York)"
-    assert zone_words("America/Argentina/Buenos_Aires") == "America, Argentina, Buenos Aires"
+    assert zone_words("America/Argentina/Buenos_Aires") == "Buenos Aires time (Argentina)"
+
+
+def test_the_profile_offers_our_own_zone_once() -> None:
+    page = str(TimeZoneForm(initial={"time_zone": "America/Chicago"})["time_zone"])
+
+    assert page.count("Central Time (Chicago)") == 1
+    assert '<option value="" selected>' in page
+
+
+def test_the_profile_keeps_a_zone_with_an_old_name() -> None:
+    assert not TimeZoneForm({"time_zone": "US/Central"}).is_valid()
+    form = TimeZoneForm({"time_zone": "US/Central"}, initial={"time_zone": "US/Central"})
+    assert form.is_valid()

@@ -70,14 +70,15 @@ def profile_time_zone(request: HttpRequest) -> HttpResponse:
 
 def _one_question(request: HttpRequest, form_class: type[PlainForm], field: str, saved: str) -> HttpResponse:
     user = person(request)
+    initial = {field: getattr(user, field)}
     if request.method == "POST":
-        form = form_class(request.POST)
+        form = form_class(request.POST, initial=initial)
         if form.is_valid():
             services.update_profile(user=user, actor=Actor.from_request(request), **{field: form.cleaned_data[field]})
             messages.success(request, saved)
             return redirect("accounts:profile")
     else:
-        form = form_class(initial={field: getattr(user, field)})
+        form = form_class(initial=initial)
     return render(request, f"accounts/profile_{field}.html", {"form": form, "field": form[field]})
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import lru_cache
+from importlib import resources
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -30,6 +31,7 @@ US_ZONES = (
     ("America/New_York", "Eastern Time (New York)"),
     ("America/Chicago", "Central Time (Chicago)"),
     ("America/Denver", "Mountain Time (Denver)"),
+    ("America/Phoenix", "Arizona Time (Phoenix)"),
     ("America/Los_Angeles", "Pacific Time (Los Angeles)"),
     ("America/Anchorage", "Alaska Time (Anchorage)"),
     ("Pacific/Honolulu", "Hawaii Time (Honolulu)"),
@@ -56,10 +58,25 @@ def available_names() -> frozenset[str]:
     )
 
 
+@lru_cache(maxsize=1)
+def other_zones() -> tuple[tuple[str, str], ...]:
+    """The choices beside ``US_ZONES``: each zone where people live once, under its present name, by city."""
+    table = resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text(encoding="utf-8")
+    names = {line.split("\t")[2] for line in table.splitlines() if line and not line.startswith("#")}
+    lived_in = {name for name in names & available_names() if not name.startswith("Antarctica/")}
+    return tuple(sorted(((name, _name(name)) for name in lived_in - _US_NAMES.keys()), key=lambda pair: pair[1]))
+
+
 def zone_name(zone: ZoneInfo) -> str:
-    """A name people know: "Central Time (Chicago)"; elsewhere the city: "Paris time"."""
-    key = zone.key
-    return _US_NAMES.get(key) or f"{key.rsplit('/', 1)[-1].replace('_', ' ')} time"
+    """A name people know: "Central Time (Chicago)"; elsewhere the city: "Paris time", "Knox time (Indiana)"."""
+    return _name(zone.key)
+
+
+def _name(key: str) -> str:
+    if key in _US_NAMES:
+        return _US_NAMES[key]
+    _, *places, city = ["", *key.replace("_", " ").split("/")]
+    return f"{city} time ({places[1]})" if len(places) > 1 else f"{city} time"
 
 
 def clock(moment: datetime, zone: ZoneInfo) -> str:

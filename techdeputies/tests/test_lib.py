@@ -96,6 +96,21 @@ def test_a_moment_in_words_names_its_zone() -> None:
     assert times.clock(datetime(2026, 12, 1, 6, 5, tzinfo=UTC), CHICAGO) == "12:05 AM"
     assert times.clock(datetime(2026, 12, 1, 18, 0, tzinfo=UTC), CHICAGO) == "12:00 PM"
     assert times.zone_name(ZoneInfo("Europe/Paris")) == "Paris time"
+    assert times.zone_name(ZoneInfo("America/Indiana/Knox")) == "Knox time (Indiana)"
+    assert times.zone_name(ZoneInfo("America/Phoenix")) == "Arizona Time (Phoenix)"
+
+
+def test_each_zone_is_offered_once_under_its_present_name() -> None:
+    offered = [*times.US_ZONES, *times.other_zones()]
+    names, words = [name for name, _ in offered], [words for _, words in offered]
+
+    assert len(set(names)) == len(names)
+    assert len(set(words)) == len(words)
+    assert dict(offered)["Europe/Kyiv"] == "Kyiv time"
+    assert {"Europe/Kiev", "US/Central", "America/Knox_IN", "Australia/LHI"}.isdisjoint(names)
+    assert not any(name.startswith("Antarctica/") for name in names)
+    assert all(times.known_zone(name) for name in names)
+    assert times.known_zone("US/Central") is not None  # what somebody chose before still works
 
 
 @pytest.mark.parametrize("name", ["", "Nowhere/City", "../../etc/passwd", "UTC\x00", "Etc/GMT+5", "x" * 5000])
