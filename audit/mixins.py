@@ -206,22 +206,22 @@ class AuditedAdmin(admin.ModelAdmin):
         act: Callable[[], Any],
         verb: str,
         target: models.Model | None,
-        done: str,
+        done: str | Callable[[Any], str],
         back_url: str,
         **context: Any,
     ) -> HttpResponse:
         """Ask once, then call ``act`` (a service that records itself) and go back; or say why not.
 
-        ``context`` holds title, button and what else ``admin/act.html`` shows.
+        ``done`` may be made from what ``act`` returns. ``context`` holds title, button and what else ``admin/act.html`` shows.
         """
         if request.method == "POST" and form.is_valid():
             try:
-                act()
+                result = act()
             except DomainError as refusal:
                 self._record(request, verb, target, None, refusal=type(refusal).__name__)
                 form.add_error(None, refusal.message)
             else:
-                self.message_user(request, done, messages.SUCCESS)
+                self.message_user(request, done(result) if callable(done) else done, messages.SUCCESS)
                 return redirect(back_url)
         page = {**self.admin_site.each_context(request), "opts": self.opts, "form": form, "back_url": back_url}
         return TemplateResponse(request, "admin/act.html", {**page, **context})

@@ -15,6 +15,7 @@ from audit.mixins import AuditedAdmin, ReadOnlyAdmin
 from booking import services
 from booking.admin_filters import BookingWhenFilter, DeputyFilter, WhenFilter
 from booking.admin_forms import BookForm, CancelEventForm, EventForm, MoveForm, OverrideForm
+from booking.admin_words import cancel_note, cancelled_words, move_note
 from booking.models import Attendance, Booking, CalendarEvent, EventStatus
 from settings_app.services import business_zone
 from techdeputies.lib.admin_words import link_to, tag
@@ -294,6 +295,7 @@ class BookingAdmin(ReadOnlyAdmin):
             verb="moved",
             target=booking,
             done="Moved. One mail with the new time is on its way to them.",
+            note=move_note(booking),
             back_url=reverse("admin:booking_booking_change", args=[booking.pk]),
             title="Move to another time",
             button="Move this booking",
@@ -305,8 +307,8 @@ class BookingAdmin(ReadOnlyAdmin):
         booking = self._may_change(request, pk, "cancelled")
         form = OverrideForm(request.POST if request.method == "POST" else None)
 
-        def act() -> None:
-            services.cancel_booking(
+        def act() -> Booking:
+            return services.cancel_booking(
                 booking=booking,
                 actor=Actor.from_request(request),
                 override_reason=form.cleaned_data["override_reason"],
@@ -318,7 +320,8 @@ class BookingAdmin(ReadOnlyAdmin):
             act=act,
             verb="cancelled",
             target=booking,
-            done="Cancelled. They get a mail.",
+            done=cancelled_words,
+            note=cancel_note(booking),
             back_url=reverse("admin:booking_booking_change", args=[booking.pk]),
             title="Cancel this booking",
             button="Yes, cancel this booking",

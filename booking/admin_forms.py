@@ -143,7 +143,7 @@ class OverrideForm(forms.Form):
         label="Reason for an exception",
         required=False,
         max_length=255,
-        help_text="Needed only after the last moment for free changes. Leave it empty before that.",
+        help_text="Leave it empty if none is needed. Only staff see that there was one.",
     )
 
 

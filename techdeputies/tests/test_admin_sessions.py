@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,10 +10,20 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from booking.models import CalendarEvent
+from accounts.models import User
+from audit.actors import Actor
+from billing.tests.factories import make_subscriber
+from booking import services
+from booking.models import Booking, CalendarEvent
 from booking.tests.factories import make_event
 
 pytestmark = pytest.mark.django_db
+
+
+def booked(staff: User, **ahead: float) -> Booking:
+    """A place of Harold's, taken from his plan."""
+    event = make_event(start_time=timezone.now() + timedelta(**ahead))
+    return services.book_event(user=make_subscriber(name="Harold Baker"), event=event, actor=Actor(user=staff))
 
 
 class TestNameOfATime:
@@ -37,3 +47,37 @@ class TestNameOfATime:
         html = desk.get(reverse("admin:booking_calendarevent_change", args=[event.pk])).content.decode()
 
         assert "Near one, Tuesday, July 1 at 2:30 PM, Central Time (Chicago)" in html
+
+
+class TestCancelForACaller:
+    def page(self, desk: Client, booking: Booking) -> str:
+        return desk.get(reverse("admin:booking_booking_cancel", args=[booking.pk])).content.decode()
+
+    def press(self, desk: Client, booking: Booking, reason: str = "") -> str:
+        address = reverse("admin:booking_booking_cancel", args=[booking.pk])
+        return desk.post(address, {"override_reason": reason}, follow=True).content.decode()
+
+    def test_in_time_it_goes_back_without_a_reason(self, desk: Client, staff: User) -> None:
+        booking = booked(staff, days=5)
+
+        assert "The session does not begin within 24 hours. It goes back to the plan" in self.page(desk, booking)
+        assert "Cancelled. The session is back in their plan." in self.press(desk, booking)
+
+    @pytest.mark.parametrize(
+        ("reason", "words"),
+        [("", "Cancelled. The session counts as used."), ("Ill", "Cancelled. The session is back in their plan.")],
+    )
+    def test_late_the_reason_decides(self, desk: Client, staff: User, reason: str, words: str) -> None:
+        booking = booked(staff, hours=5)
+
+        page = self.page(desk, booking)
+        assert "The session begins in less than 24 hours. Without a reason it counts as used." in page
+        assert "With a reason it goes back to the plan." in page
+        assert words in self.press(desk, booking, reason)
+
+    def test_moving_late_asks_for_a_reason(self, desk: Client, staff: User) -> None:
+        booking = booked(staff, hours=5)
+
+        html = desk.get(reverse("admin:booking_booking_move", args=[booking.pk])).content.decode()
+
+        assert "You can move it only with a reason." in html
