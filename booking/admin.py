@@ -15,7 +15,7 @@ from audit.mixins import AuditedAdmin, ReadOnlyAdmin
 from booking import services
 from booking.admin_filters import BookingWhenFilter, DeputyFilter, WhenFilter
 from booking.admin_forms import BookForm, CancelEventForm, EventForm, MoveForm, OverrideForm
-from booking.admin_words import cancel_note, cancelled_words, move_note
+from booking.admin_words import cancel_note, cancelled_words, move_note, refusals_for_staff
 from booking.models import Attendance, Booking, CalendarEvent, EventStatus
 from settings_app.services import business_zone
 from techdeputies.lib.admin_words import link_to, tag
@@ -255,13 +255,14 @@ class BookingAdmin(ReadOnlyAdmin):
         form = BookForm(request.POST or None, initial={"email": request.GET.get("email", "")})
 
         def act() -> None:
-            services.book_event(
-                user=form.person,
-                event=form.chosen(),
-                actor=Actor.from_request(request),
-                topic=form.cleaned_data["topic"],
-                contact_phone=form.cleaned_data["contact_phone"],
-            )
+            with refusals_for_staff(form.person):
+                services.book_event(
+                    user=form.person,
+                    event=form.chosen(),
+                    actor=Actor.from_request(request),
+                    topic=form.cleaned_data["topic"],
+                    contact_phone=form.cleaned_data["contact_phone"],
+                )
 
         return self.act_page(
             request,
@@ -281,12 +282,13 @@ class BookingAdmin(ReadOnlyAdmin):
         form = MoveForm(request.POST or None, but=booking.event_id)
 
         def act() -> None:
-            services.move_booking(
-                booking=booking,
-                event=form.chosen(),
-                actor=Actor.from_request(request),
-                override_reason=form.cleaned_data["override_reason"],
-            )
+            with refusals_for_staff(booking.user):
+                services.move_booking(
+                    booking=booking,
+                    event=form.chosen(),
+                    actor=Actor.from_request(request),
+                    override_reason=form.cleaned_data["override_reason"],
+                )
 
         return self.act_page(
             request,

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.html import format_html
+
+from accounts.models import User
+from billing.exceptions import NoActivePlan, PlanPaused, VisitsUsedUp
 from billing.models import VisitUse
+from booking import exceptions
 from booking.models import Booking, EventStatus
 from booking.words import cutoff_words, is_in_time
+from techdeputies.lib.exceptions import DomainError
 
 
 def cancel_note(booking: Booking) -> str:
@@ -42,3 +53,37 @@ def cancelled_words(booking: Booking) -> str:
     if VisitUse.objects.filter(pk=booking.visit_use_id, returned_at__isnull=False).exists():
         return "Cancelled. The session is back in their plan. They get a mail."
     return "Cancelled. The session counts as used. They get a mail."
+
+
+@contextmanager
+def refusals_for_staff(user: User) -> Iterator[None]:
+    """The refusals of a booking speak to the person; say them anew to the one who books for a caller."""
+    try:
+        yield
+    except DomainError as refusal:
+        words = _for_staff(refusal, user)
+        raise type(refusal)(words) if words else refusal from None
+
+
+def _for_staff(refusal: DomainError, user: User) -> str:
+    page = reverse("admin:accounts_user_change", args=[user.pk])
+    if isinstance(refusal, NoActivePlan):
+        grant = f"{reverse('admin:billing_usersubscription_grant')}?{urlencode({'email': user.email})}"
+        return format_html('{} has no plan that runs now. <a href="{}">Give them a plan first.</a>', user, grant)
+    if isinstance(refusal, exceptions.NotVerified):
+        return format_html(
+            "{} has not confirmed the address {}. Ask them to press the button in our mail, or to sign in and have"
+            ' it sent again. <a href="{}">Open their page.</a>',
+            user,
+            user.email,
+            page,
+        )
+    if isinstance(refusal, VisitsUsedUp):
+        return format_html('{} has used all sessions of this month. <a href="{}">Open their page.</a>', user, page)
+    if isinstance(refusal, PlanPaused):
+        return f"The last payment of {user} did not go through, so their plan waits. Sort out the payment first."
+    if isinstance(refusal, exceptions.ClashesWithOwn):
+        return f"{user} already has another session at that time. Choose a different one."
+    if isinstance(refusal, exceptions.EventFull):
+        return "Someone else has just taken the last place. Nothing is booked. Choose another time."
+    return ""

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.tests.factories import make_user
 from audit.actors import Actor
 from billing.tests.factories import make_subscriber
 from booking import services
@@ -81,3 +82,36 @@ class TestCancelForACaller:
         html = desk.get(reverse("admin:booking_booking_move", args=[booking.pk])).content.decode()
 
         assert "You can move it only with a reason." in html
+
+
+class TestBookForACaller:
+    def press(self, desk: Client, person: User, **fields: str) -> str:
+        event = make_event(start_time=timezone.now() + timedelta(days=5))
+        form = {"email": person.email, "event": event.pk, **fields}
+        return desk.post(reverse("admin:booking_booking_book"), form).content.decode()
+
+    def test_without_a_plan_staff_are_led_to_give_one(self, desk: Client) -> None:
+        html = self.press(desk, make_user(name="Harold <b>Baker", email="harold@example.com"))
+
+        address = reverse("admin:billing_usersubscription_grant")
+        assert "Harold &lt;b&gt;Baker has no plan that runs now." in html
+        assert f'<a href="{address}?email=harold%40example.com">Give them a plan first.</a>' in html
+        assert "Please call us" not in html
+
+    def test_an_address_not_confirmed_is_told_of_the_person(self, desk: Client) -> None:
+        person = make_user(name="Edith Moore", email="edith@example.com", email_verified=False)
+
+        html = self.press(desk, person)
+
+        assert "Edith Moore has not confirmed the address edith@example.com." in html
+        assert reverse("admin:accounts_user_change", args=[person.pk]) in html
+
+    def test_a_clash_is_told_of_the_person(self, desk: Client, staff: User) -> None:
+        booking = booked(staff, days=5)
+        other = make_event(start_time=booking.event.start_time)
+
+        html = desk.post(
+            reverse("admin:booking_booking_book"), {"email": booking.user.email, "event": other.pk}
+        ).content.decode()
+
+        assert "Harold Baker already has another session at that time." in html
