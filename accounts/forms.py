@@ -13,6 +13,7 @@ from accounts.validators import EXAMPLE
 from emails.exceptions import InvalidRecipient
 from emails.services.outbox import bare_address
 from settings_app.services import business_zone
+from techdeputies.lib.phones import phone_words
 from techdeputies.lib.times import US_ZONES, known_zone, other_zones, zone_name
 
 BAD_ADDRESS = "That does not look like an email address. It should look like name@example.com."
@@ -199,7 +200,7 @@ class PhoneForm(PlainForm):
         digits = sum(sign.isdigit() for sign in phone)
         if phone and not (re.fullmatch(r"[0-9+(). /\-–extEXT#]{1,40}", phone) and 7 <= digits <= 20):
             raise ValidationError("That does not look like a phone number. Write it with the area code.")
-        return phone
+        return phone_words(phone)
 
 
 def zone_choices(present: str) -> list[tuple[str, Any]]:

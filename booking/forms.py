@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_datetime
 
 from accounts.forms import LineField, PlainForm
 from booking.models import EventKind
+from techdeputies.lib.phones import phone_words
 from techdeputies.lib.times import US_ZONES, other_zones
 
 TOPIC_MAX_LENGTH = 2000
@@ -87,7 +88,7 @@ class BookingForm(PlainForm):
                 if phone
                 else "Please write the phone number we should call."
             )
-        return phone
+        return phone_words(phone)
 
 
 class MoveForm(forms.Form):

@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory, override_settings
 
-from techdeputies.lib import env, money, times
+from techdeputies.lib import env, money, phones, times
 from techdeputies.lib.http import client_ip
 from techdeputies.lib.ids import ID_MAX_LENGTH, new_id
 
@@ -111,6 +111,30 @@ def test_each_zone_is_offered_once_under_its_present_name() -> None:
     assert not any(name.startswith("Antarctica/") for name in names)
     assert all(times.known_zone(name) for name in names)
     assert times.known_zone("US/Central") is not None  # what somebody chose before still works
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("3125550198", "(312) 555-0198"),
+        ("312 555 0198", "(312) 555-0198"),
+        ("312.555.0198", "(312) 555-0198"),
+        ("312\u2013555\u20130198", "(312) 555-0198"),
+        ("(312)555-0198", "(312) 555-0198"),
+        ("+1 312-555-0198", "(312) 555-0198"),
+        ("1 (312) 555-0198", "(312) 555-0198"),
+        ("312 555 0198 ext 12", "(312) 555-0198 ext. 12"),
+        ("(312) 555-0198 x12", "(312) 555-0198 ext. 12"),
+        ("(312) 555-0198 ext. 12", "(312) 555-0198 ext. 12"),
+        ("+44 20 7946 0958", "+44 20 7946 0958"),
+        ("555-0198", "555-0198"),
+        ("112 555 0198", "112 555 0198"),
+        ("312 555 0198 after six", "312 555 0198 after six"),
+        ("", ""),
+    ],
+)
+def test_a_phone_number_is_written_in_one_way(typed: str, written: str) -> None:
+    assert phones.phone_words(typed) == written
 
 
 @pytest.mark.parametrize("name", ["", "Nowhere/City", "../../etc/passwd", "UTC\x00", "Etc/GMT+5", "x" * 5000])
