@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from audit.actors import Actor
 from audit.mixins import AuditedAdmin, ReadOnlyAdmin
 from booking import services
-from booking.admin_filters import BookingWhenFilter, DeputyFilter, WhenFilter
+from booking.admin_filters import BookingDeputyFilter, BookingWhenFilter, DeputyFilter, WhenFilter
 from booking.admin_forms import BookForm, CancelEventForm, EventForm, MoveForm, OverrideForm
 from booking.admin_words import cancel_note, cancelled_words, move_note, refusals_for_staff
 from booking.models import Attendance, Booking, CalendarEvent, EventStatus
@@ -169,9 +169,9 @@ class CalendarEventAdmin(AuditedAdmin):
 
 @admin.register(Booking)
 class BookingAdmin(ReadOnlyAdmin):
-    list_display = ("when", "session", "person", "state", "came", "contact_phone", "booked_by")
-    list_filter = (BookingWhenFilter, "status", "attendance")
-    list_select_related = ("event", "user", "booked_by")
+    list_display = ("when", "session", "person", "deputy", "state", "came", "contact_phone", "booked_by")
+    list_filter = (BookingWhenFilter, BookingDeputyFilter, "status", "attendance")
+    list_select_related = ("event__deputy", "user", "booked_by")
     ordering = ("event__start_time",)
     search_fields = ("user__email", "user__name", "id__exact")
     search_help_text = "A person's name or mail address."
@@ -182,6 +182,7 @@ class BookingAdmin(ReadOnlyAdmin):
         "when",
         "session",
         "person",
+        "deputy",
         "state",
         "came",
         "topic",
@@ -206,6 +207,10 @@ class BookingAdmin(ReadOnlyAdmin):
     @admin.display(description="Person")
     def person(self, row: Booking) -> SafeString | str:
         return link_to(row.user)
+
+    @admin.display(description="Deputy", ordering="event__deputy__name")
+    def deputy(self, row: Booking) -> str:
+        return str(row.event.deputy)
 
     @admin.display(description="State", ordering="status")
     def state(self, row: Booking) -> SafeString | str:

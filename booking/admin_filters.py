@@ -45,14 +45,22 @@ class BookingWhenFilter(WhenFilter):
 
 
 class DeputyFilter(admin.SimpleListFilter):
-    """Staff only: a list of all people would be one of a million."""
+    """One's own first, then staff only: a list of all people would be one of a million."""
 
     title = "deputy"
     parameter_name = "deputy"
+    field = "deputy_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(person.pk), str(person)) for person in User.objects.staff().order_by("name")[:50]]
+        staff = User.objects.staff().order_by("name")[:50]
+        return [("mine", "Mine"), *((str(person.pk), str(person)) for person in staff)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value()
-        return queryset.filter(deputy_id=int(value)) if value and value.isdigit() and len(value) < 10 else queryset
+        value = self.value() or ""
+        if value == "mine":
+            return queryset.filter(**{self.field: request.user.pk})
+        return queryset.filter(**{self.field: int(value)}) if value.isdecimal() and len(value) < 10 else queryset
+
+
+class BookingDeputyFilter(DeputyFilter):
+    field = "event__deputy_id"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,12 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.tests.factories import make_user
+from accounts.tests.factories import make_admin, make_user
 from audit.actors import Actor
 from billing.tests.factories import make_subscriber
 from booking import services
 from booking.models import Booking, CalendarEvent
-from booking.tests.factories import make_event
+from booking.tests.factories import make_booking, make_event
 
 pytestmark = pytest.mark.django_db
 
@@ -115,3 +116,29 @@ class TestBookForACaller:
         ).content.decode()
 
         assert "Harold Baker already has another session at that time." in html
+
+
+class TestWhoseBookings:
+    def test_the_list_names_the_deputy_and_narrows_to_ones_own(self, desk: Client, staff: User) -> None:
+        other = make_admin(name="Sam Okafor")
+        make_booking(event=make_event(title="Hers", deputy=staff))
+        make_booking(event=make_event(title="His", deputy=other))
+        address = reverse("admin:booking_booking_changelist")
+
+        both, mine, his, odd = (
+            desk.get(address, {"deputy": value}).content.decode() for value in ("", "mine", str(other.pk), "\u00b2")
+        )
+
+        assert '<td class="field-deputy">Sam Okafor</td>' in both
+        assert ("Hers<" in mine, "His<" in mine) == (True, False)
+        assert ("Hers<" in his, "His<" in his) == (False, True)
+        assert ("Hers<" in odd, "His<" in odd) == (True, True)
+
+    def test_the_list_stays_within_twelve_statements(self, desk: Client, django_assert_max_num_queries: Any) -> None:
+        for _ in range(5):
+            make_booking()
+
+        with django_assert_max_num_queries(12):
+            desk.get(reverse("admin:booking_booking_changelist"), {"deputy": "mine"})
+        with django_assert_max_num_queries(12):
+            desk.get(reverse("admin:booking_booking_changelist"))
