@@ -266,7 +266,7 @@ class BookingAdmin(ReadOnlyAdmin):
                     event=form.chosen(),
                     actor=Actor.from_request(request),
                     topic=form.cleaned_data["topic"],
-                    contact_phone=form.cleaned_data["contact_phone"],
+                    contact_phone=form.cleaned_data["contact_phone"] or form.person.phone,
                 )
 
         return self.act_page(

@@ -124,7 +124,10 @@ class BookForm(TimeForm):
         help_text="You can leave this empty.",
     )
     contact_phone = forms.CharField(
-        label="Phone number for the session", required=False, max_length=40, help_text="You can leave this empty."
+        label="Phone number for the session",
+        required=False,
+        max_length=40,
+        help_text="If you leave this empty, it is the number of their profile.",
     )
     field_order = ("email", "event", "topic", "contact_phone")
 

@@ -117,6 +117,13 @@ class TestBookForACaller:
 
         assert "Harold Baker already has another session at that time." in html
 
+    @pytest.mark.parametrize(("typed", "kept"), [("", "(312) 555-0187"), ("(312) 555-0111", "(312) 555-0111")])
+    def test_an_empty_phone_is_that_of_the_profile(self, desk: Client, typed: str, kept: str) -> None:
+        self.press(desk, make_subscriber(phone="(312) 555-0187"), contact_phone=typed)
+
+        assert Booking.objects.get().contact_phone == kept
+        assert kept in desk.get(reverse("admin:booking_booking_changelist")).content.decode()
+
 
 class TestWhoseBookings:
     def test_the_list_names_the_deputy_and_narrows_to_ones_own(self, desk: Client, staff: User) -> None:
