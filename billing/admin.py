@@ -19,6 +19,7 @@ from techdeputies.lib.admin_words import link_to, tag
 from techdeputies.lib.money import money_list
 
 PERSON_HELP = "A person's name or mail address."
+WRITE_REASON = {"required": "Write the reason, for the staff's own record."}
 
 
 @admin.register(Plan)
@@ -43,9 +44,23 @@ class PlanAdmin(NoDeleteMixin, AuditedAdmin):
 class GrantForm(forms.Form):
     """Give a person a plan without payment."""
 
-    email = forms.EmailField(label="Mail address of the person", max_length=254)
-    plan = forms.ModelChoiceField(label="Plan", queryset=Plan.objects.order_by("price_in_cents"), empty_label=None)
-    reason = forms.CharField(label="Reason", max_length=255, help_text="For the staff's own record.")
+    email = forms.EmailField(
+        label="Mail address of the person",
+        max_length=254,
+        error_messages={
+            "required": "Write the mail address of the person.",
+            "invalid": "That is not a whole mail address. Write it like harold@example.com.",
+        },
+    )
+    plan = forms.ModelChoiceField(
+        label="Plan",
+        queryset=Plan.objects.order_by("price_in_cents"),
+        empty_label=None,
+        error_messages={"required": "Choose a plan."},
+    )
+    reason = forms.CharField(
+        label="Reason", max_length=255, help_text="For the staff's own record.", error_messages=WRITE_REASON
+    )
 
     def clean_email(self) -> str:
         address: str = self.cleaned_data["email"]
@@ -62,7 +77,9 @@ class GrantForm(forms.Form):
 class EndForm(forms.Form):
     """End a plan now."""
 
-    reason = forms.CharField(label="Reason", max_length=255, help_text="For the staff's own record.")
+    reason = forms.CharField(
+        label="Reason", max_length=255, help_text="For the staff's own record.", error_messages=WRITE_REASON
+    )
 
 
 @admin.register(UserSubscription)

@@ -79,13 +79,13 @@ class CalendarEventAdmin(AuditedAdmin):
         "end_time",
         "deputy",
         "capacity",
-        "booked_count",
+        "taken",
         "kind",
         "place",
         "state",
         "cancel_reason",
     )
-    readonly_fields = ("booked_count", "state", "cancel_reason")
+    readonly_fields = ("taken", "state", "cancel_reason")
 
     @admin.display(description="When", ordering="start_time")
     def when(self, row: CalendarEvent) -> str:
@@ -98,6 +98,10 @@ class CalendarEventAdmin(AuditedAdmin):
     @admin.display(description="Places", ordering="booked_count")
     def places(self, row: CalendarEvent) -> str:
         return f"{row.booked_count} of {row.capacity} taken"
+
+    @admin.display(description="Places taken")
+    def taken(self, row: CalendarEvent) -> int:
+        return row.booked_count
 
     @admin.display(description="State", ordering="status")
     def state(self, row: CalendarEvent) -> SafeString | str:

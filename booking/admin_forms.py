@@ -13,6 +13,13 @@ from settings_app.services import business_zone
 from techdeputies.lib.times import clock, day_words, zone_name
 
 MOST_TIMES = 300
+CLOCK_FORMATS = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M%p", "%I:%M:%S %p", "%I %p", "%I%p")
+"""How staff type a time: 15:30, 3:30 PM, 3:30pm, 2 pm."""
+WRITE_REASON = {"required": "Write the reason; people will read it."}
+WRITE_ADDRESS = {
+    "required": "Write the mail address of the person.",
+    "invalid": "That is not a whole mail address. Write it like harold@example.com.",
+}
 
 
 class EventForm(forms.ModelForm):
@@ -21,6 +28,27 @@ class EventForm(forms.ModelForm):
     class Meta:
         model = CalendarEvent
         fields = ("title", "description", "start_time", "end_time", "deputy", "capacity", "kind", "place")
+        labels = {
+            "title": "Title",
+            "description": "What it is about",
+            "start_time": "It begins",
+            "end_time": "It ends",
+            "deputy": "Deputy",
+            "capacity": "Places",
+            "kind": "How it happens",
+            "place": "Where",
+        }
+        error_messages = {
+            "title": {"required": "Write a title; people will read it."},
+            "start_time": {"required": "Write the day and the time it begins, such as 11/30/2026 and 3:30 PM."},
+            "end_time": {"required": "Write the day and the time it ends, such as 11/30/2026 and 4:30 PM."},
+            "deputy": {"required": "Choose who holds the session."},
+            "capacity": {
+                "required": "Write how many places there are, such as 2.",
+                "invalid": "Write the places as a number, such as 2.",
+            },
+            "kind": {"required": "Choose how it happens."},
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,7 +58,11 @@ class EventForm(forms.ModelForm):
                 setattr(self.fields["deputy"].widget, button, False)
         for name in ("start_time", "end_time"):
             if name in self.fields:
-                self.fields[name].help_text = f"In {zone_name(business_zone())}."
+                self.fields[name].help_text = f"Such as 11/30/2026 and 3:30 PM, in {zone_name(business_zone())}."
+                date_field, time_field = self.fields[name].fields  # type: ignore[attr-defined]
+                date_field.error_messages["invalid"] = "Write the day as month/day/year, such as 11/30/2026."
+                time_field.input_formats = CLOCK_FORMATS
+                time_field.error_messages["invalid"] = "Write the time with AM or PM, such as 3:30 PM."
                 day, time = self.fields[name].widget.widgets
                 day.attrs["aria-label"] = f"{self.fields[name].label}: date"
                 time.attrs["aria-label"] = f"{self.fields[name].label}: time"
@@ -73,6 +105,7 @@ class CancelEventForm(forms.Form):
     reason = forms.CharField(
         label="Reason",
         max_length=500,
+        error_messages=WRITE_REASON,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Everyone who has a place gets it by mail. Their session comes back to them.",
     )
@@ -102,7 +135,13 @@ def open_times(but: str = "") -> list[tuple[str, str]]:
 class TimeForm(forms.Form):
     """One of the open times."""
 
-    event = forms.ChoiceField(label="Time")
+    event = forms.ChoiceField(
+        label="Time",
+        error_messages={
+            "required": "Choose a time.",
+            "invalid_choice": "That time has no place left by now. Choose another one.",
+        },
+    )
 
     def __init__(self, *args: Any, but: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -115,7 +154,7 @@ class TimeForm(forms.Form):
 class BookForm(TimeForm):
     """A place for a caller, by the rules and with the mails of the site."""
 
-    email = forms.EmailField(label="Mail address of the person", max_length=254)
+    email = forms.EmailField(label="Mail address of the person", max_length=254, error_messages=WRITE_ADDRESS)
     topic = forms.CharField(
         label="What it is about",
         required=False,

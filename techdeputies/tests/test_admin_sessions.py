@@ -149,3 +149,77 @@ class TestWhoseBookings:
             desk.get(reverse("admin:booking_booking_changelist"), {"deputy": "mine"})
         with django_assert_max_num_queries(12):
             desk.get(reverse("admin:booking_booking_changelist"))
+
+
+class TestFormOfATime:
+    def press(self, desk: Client, holder: User, **changes: str) -> Any:
+        form = {
+            "title": "Phones and tablets",
+            "description": "",
+            "start_time_0": "11/30/2031",
+            "start_time_1": "3:30 PM",
+            "end_time_0": "2031-11-30",
+            "end_time_1": "16:30",
+            "deputy": holder.pk,
+            "capacity": "2",
+            "kind": "phone",
+            "place": "",
+            **changes,
+        }
+        return desk.post(reverse("admin:booking_calendarevent_add"), form)
+
+    @pytest.mark.parametrize(
+        ("day", "typed", "utc"),
+        [
+            ("11/30/2031", "3:30 PM", "21:30"),
+            ("2031-11-30", "3:30pm", "21:30"),
+            ("11/30/2031", "2 pm", "20:00"),
+            ("11/30/31", "2PM", "20:00"),
+            ("2031-11-30", "15:30", "21:30"),
+            ("2031-11-30", "15:30:00", "21:30"),
+        ],
+    )
+    def test_days_and_times_are_taken_as_people_write_them(
+        self, desk: Client, staff: User, day: str, typed: str, utc: str
+    ) -> None:
+        self.press(desk, staff, start_time_0=day, start_time_1=typed)
+
+        event = CalendarEvent.objects.get()
+        assert f"{event.start_time.astimezone(UTC):%Y-%m-%d %H:%M}" == f"2031-11-30 {utc}"
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"start_time_1": "half past"}, "Write the time with AM or PM, such as 3:30 PM."),
+            ({"start_time_0": "30.11."}, "Write the day as month/day/year, such as 11/30/2026."),
+            ({"start_time_0": ""}, "Write the day and the time it begins, such as 11/30/2026 and 3:30 PM."),
+            ({"title": ""}, "Write a title; people will read it."),
+            ({"capacity": ""}, "Write how many places there are, such as 2."),
+            ({"deputy": ""}, "Choose who holds the session."),
+        ],
+    )
+    def test_a_mistake_says_what_to_write(self, desk: Client, staff: User, changes: dict[str, str], words: str) -> None:
+        assert words in self.press(desk, staff, **changes).content.decode()
+
+    def test_the_labels_are_words(self, desk: Client) -> None:
+        html = desk.get(reverse("admin:booking_calendarevent_add")).content.decode()
+
+        assert "Places:</label>" in html
+        assert "How it happens:</label>" in html
+
+
+class TestEmptyForms:
+    def test_each_says_what_to_write(self, desk: Client) -> None:
+        cancel = desk.post(reverse("admin:booking_calendarevent_cancel", args=[make_event().pk]), {"reason": ""})
+        book = desk.post(reverse("admin:booking_booking_book"), {"email": "", "event": ""})
+        grant = desk.post(reverse("admin:billing_usersubscription_grant"), {"email": "harold", "reason": ""})
+
+        assert "Write the reason; people will read it." in cancel.content.decode()
+        assert "Write the mail address of the person." in book.content.decode()
+        assert "Choose a time." in book.content.decode()
+        for words in (
+            "That is not a whole mail address. Write it like harold@example.com.",
+            "Choose a plan.",
+            "Write the reason, for the staff&#x27;s own record.",
+        ):
+            assert words in grant.content.decode()
