@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db.models.functions import Now
 
 from accounts import limits
 from accounts.backends import password_opens
 from accounts.exceptions import LinkUsedUp, WeakPassword, WrongCurrentPassword
 from accounts.hashers import usable
-from accounts.models import EmailVerificationToken, PasswordResetToken, Session, User
+from accounts.models import EmailChange, EmailVerificationToken, PasswordResetToken, Session, User
 
 _WORDS = {
     "password_too_short": "Your password is too short. Use 12 letters or more.",
@@ -55,6 +56,13 @@ def end_sessions(user: User, *, but: str = "") -> int:
 
 
 def kill_links(user: User) -> None:
-    """Mailed links and codes that were made for the address or password before."""
+    """Mailed links and codes that were made for the address or password before.
+
+    An open change of address dies with them: whoever asked for it may have known only the old password. Its
+    undo link lives on.
+    """
     PasswordResetToken.objects.filter(user=user, used=False).delete()
     EmailVerificationToken.objects.filter(user=user, used_at=None).delete()
+    EmailChange.objects.filter(user=user, confirmed_at=None, undone_at=None, expires_at__gt=Now()).update(
+        expires_at=Now()
+    )

@@ -17,6 +17,7 @@ from accounts.backends import find
 from accounts.exceptions import CodeNotRight, LinkUsedUp
 from accounts.models import EmailVerificationToken, Role, User
 from accounts.services.mails import mail_person, page, send
+from accounts.services.passwords import send_reset_link
 from accounts.services.people import check_new_password, end_sessions, kill_links, lock, same_address
 from audit.actors import Actor
 from audit.models import ChangeType
@@ -29,10 +30,14 @@ CODE_TRIES = 5
 
 @dataclass(frozen=True)
 class Proven:
-    """Whose address was proven, and whether by the browser that signed up, which may then be signed in."""
+    """Whose address was proven, and whether by the browser that signed up, which may then be signed in.
+
+    ``password_mailed``: nobody can tell whose password stands there, so a link to choose one was mailed.
+    """
 
     user: User
     same_browser: bool
+    password_mailed: bool = False
 
 
 def sign_up(*, name: str, email: str, password: str, browser: str, actor: Actor, time_zone: str = "") -> None:
@@ -123,15 +128,17 @@ def _mail_proof(user: User, *, browser: str, new_password: str = "") -> None:
     )
 
 
-def verify_by_link(*, secret: str, browser: str, actor: Actor) -> Proven:
-    """Use a mailed link. Raises LinkUsedUp for a used, old or unknown one."""
+def verify_by_link(*, secret: str, browser: str, actor: Actor, keep: str = "") -> Proven:
+    """Use a mailed link. ``keep`` is the session row of the device that shows it. Raises LinkUsedUp for a used, old or
+    unknown one.
+    """
     row = EmailVerificationToken.objects.filter(token=tokens.digest(secret)).first()
     if row is None:
         raise LinkUsedUp
-    return _prove(row, browser=browser, actor=actor)
+    return _prove(row, browser=browser, actor=actor, keep=keep)
 
 
-def verify_by_code(*, email: str, code: str, browser: str, actor: Actor) -> Proven:
+def verify_by_code(*, email: str, code: str, browser: str, actor: Actor, keep: str = "") -> Proven:
     """Use a mailed code. Raises CodeNotRight, alike for wrong, old, used up after five tries and unknown."""
     user = find(email)
     limits.before_verification(email=email, user=user)
@@ -146,14 +153,18 @@ def verify_by_code(*, email: str, code: str, browser: str, actor: Actor) -> Prov
         record_security_event(kind="verification_code_wrong", user=user, actor=actor)
         raise CodeNotRight
     try:
-        return _prove(row, browser=browser, actor=actor)
+        return _prove(row, browser=browser, actor=actor, keep=keep)
     except LinkUsedUp:
         raise CodeNotRight from None
 
 
 @transaction.atomic
-def _prove(row: EmailVerificationToken, *, browser: str, actor: Actor) -> Proven:
-    """Under the person's lock; of two at once the conditional update lets one through."""
+def _prove(row: EmailVerificationToken, *, browser: str, actor: Actor, keep: str) -> Proven:
+    """Under the person's lock; of two at once the conditional update lets one through.
+
+    Whoever signed up first with somebody else's address is put out: their sessions end here, and where two
+    have signed up and the mail is shown by neither browser, no password is trusted.
+    """
     user = lock(row.user_id)
     used = EmailVerificationToken.objects.filter(pk=row.pk, used_at=None, expires_at__gt=Now()).update(used_at=Now())
     if not used or not same_address(user.email, row.email):
@@ -161,13 +172,22 @@ def _prove(row: EmailVerificationToken, *, browser: str, actor: Actor) -> Proven
     same_browser = bool(row.browser) and constant_time_compare(tokens.digest(browser), row.browser)
     changed = ["email_verified", "updated_at"]
     user.email_verified = True
-    if same_browser and row.new_password:
-        user.password = row.new_password
+    if row.new_password:
         changed.append("password")
+        if same_browser:
+            user.password = row.new_password
+        else:
+            user.set_unusable_password()
     user.save(update_fields=changed)
     kill_links(user)
-    if "password" in changed:
-        end_sessions(user)
+    end_sessions(user, but="" if row.new_password else keep)
+    if row.new_password:
         record_password_change(user=user, actor=actor, change_type=ChangeType.SELF_CHANGE)
+        if not same_browser:
+            send_reset_link(user)
     record_security_event(kind="address_verified", user=user, actor=actor)
-    return Proven(user=user, same_browser=same_browser and user.role != Role.ADMIN)
+    return Proven(
+        user=user,
+        same_browser=same_browser and user.role != Role.ADMIN,
+        password_mailed=bool(row.new_password) and not same_browser,
+    )

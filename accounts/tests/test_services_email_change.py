@@ -241,3 +241,37 @@ def test_yes_and_no_at_once_end_in_one_of_the_two() -> None:
     assert [one for one in outcomes if not isinstance(one, User | LinkUsedUp)] == []
     user.refresh_from_db()
     assert user.email == OLD
+
+
+def test_a_wish_of_somebody_who_signed_up_with_another_s_address_dies_when_the_owner_proves_it() -> None:
+    victim = make_user(email=OLD, email_verified=False)
+    ask(victim)
+    secret = secret_in(last_mail("email_change_confirm"))
+    services.resend(email=OLD, browser="owner", actor=ACTOR)
+    services.verify_by_link(secret=secret_in(last_mail("verify_email")), browser="owner", actor=ACTOR)
+
+    with pytest.raises(LinkUsedUp):
+        services.confirm_email_change(secret=secret, actor=ACTOR)
+
+    victim.refresh_from_db()
+    assert victim.email == OLD
+
+
+@pytest.mark.parametrize("way", ["reset", "change"])
+def test_a_wish_of_somebody_who_knew_the_old_password_dies_with_it(way: str) -> None:
+    user = make_user(email=OLD)
+    ask(user)
+    secret, stop = secret_in(last_mail("email_change_confirm")), undo_secret()
+    if way == "reset":
+        services.request_reset(email=OLD, actor=ACTOR)
+        services.reset_password(
+            secret=secret_in(last_mail("password_reset")), password="a fresh long password", actor=ACTOR
+        )
+    else:
+        services.change_password(user=user, current=PASSWORD, password="a fresh long password", actor=ACTOR, keep="")
+
+    with pytest.raises(LinkUsedUp):
+        services.confirm_email_change(secret=secret, actor=ACTOR)
+    undo(stop)
+    user.refresh_from_db()
+    assert user.email == OLD

@@ -139,8 +139,23 @@ def test_a_stranger_who_signs_up_with_an_unproven_address_gets_no_way_in(browser
     proven = by_link(browser=browser)  # the owner reads the mail
 
     owner.refresh_from_db()
-    assert owner.check_password(PASSWORD)
     assert not proven.same_browser
+    assert not owner.check_password("the stranger's own word")
+    # Who was first cannot be told either, so the owner of the mailbox chooses anew.
+    assert proven.password_mailed
+    assert not owner.has_usable_password()
+    assert last_mail("password_reset")["to"] == EMAIL
+
+
+def test_proving_the_address_puts_out_whoever_signed_in_before() -> None:
+    squatted = make_user(email=EMAIL, email_verified=False)
+    for key in ("a", "b"):
+        Session.objects.create(id=key * 64, user=squatted, expires_at=timezone.now() + timedelta(days=1))
+    services.resend(email=EMAIL, browser="owner", actor=ACTOR)
+
+    services.verify_by_link(secret=secret_in(last_mail("verify_email")), browser="another", actor=ACTOR, keep="b" * 64)
+
+    assert Session.objects.get().pk == "b" * 64
 
 
 def test_signing_up_again_counts_the_new_password_once_the_same_browser_shows_the_mail() -> None:

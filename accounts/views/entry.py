@@ -110,7 +110,12 @@ def _look_in_your_email(request: HttpRequest, form: CodeForm, *, old_link: bool 
 
 def _verify_by_link(request: HttpRequest, secret: str) -> HttpResponse:
     try:
-        proven = services.verify_by_link(secret=secret, browser=_started(request)[1], actor=Actor.from_request(request))
+        proven = services.verify_by_link(
+            secret=secret,
+            browser=_started(request)[1],
+            actor=Actor.from_request(request),
+            keep=request.session.row_id,  # type: ignore[attr-defined]
+        )
     except LinkUsedUp:
         if request.user.is_authenticated and person(request).email_verified:
             response = private(render(request, "accounts/verify_done.html"))
@@ -135,6 +140,7 @@ def _verify_by_code(request: HttpRequest) -> HttpResponse:
                 code=form.cleaned_data["code"],
                 browser=_started(request)[1],
                 actor=Actor.from_request(request),
+                keep=request.session.row_id,  # type: ignore[attr-defined]
             )
     except LimitReached as blocked:
         return too_many(request, blocked.retry_after_seconds)
@@ -152,6 +158,12 @@ def _after_proof(request: HttpRequest, proven: services.Proven) -> HttpResponse:
         response = go_on(goal)
         open_session(request, response, proven.user)
         messages.success(request, "Thank you. Your address is confirmed, and you are signed in.")
+    elif proven.password_mailed:
+        response = redirect("accounts:login")
+        messages.success(
+            request,
+            "Thank you. Your address is confirmed. We have just sent you one more email, with a link to choose your password.",
+        )
     elif signed_in or request.user.is_authenticated:
         response = go_on(goal)
         messages.success(request, "Thank you. The address is confirmed.")
@@ -208,10 +220,15 @@ def login(request: HttpRequest) -> HttpResponse:
         else:
             response = go_on(goal)
             open_session(request, response, user)
-            if not user.email_verified:
+            if not user.email_verified and response["Location"] not in _pages_that_ask_for_the_proof():
                 messages.warning(request, "Please confirm your email address. You cannot book before that.")
             return response
     return private(render(request, "accounts/login.html", {"form": form, "next": goal}))
+
+
+def _pages_that_ask_for_the_proof() -> list[str]:
+    """They say it themselves; a second time would be noise."""
+    return [reverse(name) for name in ("dashboard", "accounts:profile", "accounts:verify")]
 
 
 @login_not_required
