@@ -50,9 +50,9 @@ def whole(minimum: int, maximum: int) -> Callable[[str], int]:
         try:
             number = int(text.strip())
         except ValueError:
-            raise BadSettingValue("Please type a whole number.") from None
+            raise BadSettingValue("Please write a whole number.") from None
         if not minimum <= number <= maximum:
-            raise BadSettingValue(f"Please type a number from {minimum:,} to {maximum:,}.")
+            raise BadSettingValue(f"Please write a number from {minimum:,} to {maximum:,}.")
         return number
 
     return read
@@ -64,9 +64,9 @@ def line(maximum: int, minimum: int = 1) -> Callable[[str], str]:
     def read(text: str) -> str:
         cleaned = text.strip()
         if not minimum <= len(cleaned) <= maximum:
-            raise BadSettingValue(f"Please type between {minimum} and {maximum} characters.")
+            raise BadSettingValue(f"Please write between {minimum} and {maximum} characters.")
         if any(ord(letter) < 32 or ord(letter) == 127 for letter in cleaned):
-            raise BadSettingValue("Please type everything on one line.")
+            raise BadSettingValue("Please write everything on one line.")
         return cleaned
 
     return read
@@ -75,7 +75,7 @@ def line(maximum: int, minimum: int = 1) -> Callable[[str], str]:
 def phone(text: str) -> str:
     number = line(40)(text)
     if len([letter for letter in number if letter.isdigit()]) < 7:
-        raise BadSettingValue("Please type a whole phone number, with the area code.")
+        raise BadSettingValue("Please write a whole phone number, with the area code.")
     return number
 
 
@@ -84,14 +84,14 @@ def mail_address(text: str) -> str:
     try:
         validate_email(address)
     except ValidationError:
-        raise BadSettingValue("Please type a mail address, such as help@example.com.") from None
+        raise BadSettingValue("Please write a mail address, such as help@example.com.") from None
     return address
 
 
 def zone(text: str) -> ZoneInfo:
     found = known_zone(text.strip())
     if found is None:
-        raise BadSettingValue("Please type a time zone such as America/Chicago.")
+        raise BadSettingValue("Please write a time zone such as America/Chicago.")
     return found
 
 

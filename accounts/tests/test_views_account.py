@@ -78,6 +78,16 @@ def test_one_question_a_page(client: Client, path: str, field: str, value: str, 
 
 
 @pytest.mark.parametrize(
+    ("path", "button"),
+    [("name", "Save my name"), ("phone", "Save my phone number"), ("time-zone", "Save my time zone")],
+)
+def test_each_button_says_what_it_saves(client: Client, path: str, button: str) -> None:
+    sign_in(client, make_user())
+
+    assert f">{button}</button>" in client.get(f"/accounts/profile/{path}/").content.decode()
+
+
+@pytest.mark.parametrize(
     ("path", "field", "value"),
     [("name", "name", ""), ("name", "name", "x" * 300), ("phone", "phone", "12"), ("time-zone", "time_zone", "Mars")],
 )

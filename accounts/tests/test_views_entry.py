@@ -270,6 +270,19 @@ def test_signing_in_leads_where_the_person_was_going(client: Client) -> None:
     assert Session.objects.get().user == user
 
 
+def test_an_unproven_person_is_asked_for_the_proof_once(client: Client) -> None:
+    user = make_user(email_verified=False)
+    typed = {"email": user.email, "password": PASSWORD}
+    own = client.post(LOGIN, typed, follow=True).content.decode()
+    profile = Client().post(LOGIN, {**typed, "next": "/accounts/profile/"}, follow=True).content.decode()
+    times = Client().post(LOGIN, {**typed, "next": "/booking/"}, follow=True).content.decode()
+
+    assert own.count('class="alert') == profile.count('class="alert') == 1
+    assert "Please tell us that this is your email address" in own
+    assert "Write the code, or send the email again" in own
+    assert "Please confirm your email address. You cannot book before that." in times
+
+
 def test_the_page_that_asked_for_a_log_in_is_found_again(client: Client) -> None:
     user = make_user()
     asked = client.get("/accounts/profile/phone/")

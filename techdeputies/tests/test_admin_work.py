@@ -38,7 +38,7 @@ class TestSettings:
             reverse("admin:settings_app_setting_change", args=["booking_notice_hours"]), {"text": "a few"}
         )
 
-        assert "Please type a whole number." in answer.content.decode()
+        assert "Please write a whole number." in answer.content.decode()
         assert site_settings.value("booking_notice_hours") == 2
 
     def test_empty_goes_back_to_the_default(self, desk: Client) -> None:

@@ -152,7 +152,7 @@ def test_markup_that_a_person_types_into_our_forms_comes_back_as_words(visitors:
     visitor = visitors().is_signed_in_as(user)
     visitor.go("accounts:profile_name")
     visitor.write(name=STRONGEST)
-    visitor.press("Save")
+    visitor.press("Save my name")
     visitor.reads("Your name is saved.", STRONGEST)
     visitor.go("booking:event_detail", event.pk)
     visitor.write(topic=STRONGEST)
