@@ -133,6 +133,8 @@ class UserAdmin(NoDeleteMixin, AuditedAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_change_permission(request, obj)
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+            return False
         return allowed and (obj is None or not obj.is_staff or obj.pk == request.user.pk or self.is_owner(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -169,7 +171,7 @@ class UserAdmin(NoDeleteMixin, AuditedAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        may = self._may_act(request, User.objects.filter(pk=object_id).first() if object_id.isdigit() else None)
+        may = self._may_act(request, self.get_object(request, object_id))
         context = {"acts": [(name, words[0]) for name, words in ACTS.items()] if may else []}
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
@@ -255,6 +257,12 @@ class SessionAdmin(ReadOnlyAdmin):
     def sign_out(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
         actor = Actor.from_request(request)
         for session in queryset.select_related("user"):
+            # As on the person's page: only an owner acts on other staff.
+            owner_needed = session.user.is_staff and session.user_id != request.user.pk
+            if owner_needed and not request.user.has_perm("auth.change_group"):
+                self._record(request, "ended", session.user, None, refusal="Not allowed.")
+                self.message_user(request, f"{session.user}: Only an owner signs out other staff.", messages.ERROR)
+                continue
             with transaction.atomic():
                 end_session(session=session, actor=actor)
                 self._record(request, "ended", session.user)

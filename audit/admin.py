@@ -42,6 +42,7 @@ class AdminActionAuditAdmin(OldestLastAdmin):
     person_field = "target_user_id"
     list_display = ("created_at", "staff", "action", "whom", "object_type", "object_id", "success")
     list_filter = ("success", "created_at")
+    linked_lookups = ("object_type", "object_id")
     list_select_related = ("admin",)
     search_fields = ("action__startswith", "target_email__iexact", "admin__email__iexact", "object_id__exact")
     search_help_text = "A person's number, a mail address, the start of an action, or the id of a row."

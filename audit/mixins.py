@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -18,6 +19,9 @@ from audit.masking import describe_change
 from audit.services import record_admin_action
 from techdeputies.lib.exceptions import DomainError
 from techdeputies.lib.paging import BoundedPaginator
+
+FILTER_ENDINGS = ("exact", "isnull", "gte", "lt", "id__exact")
+"""The comparisons that Django's own list filters write into their links."""
 
 
 class AuditedAdmin(admin.ModelAdmin):
@@ -31,6 +35,9 @@ class AuditedAdmin(admin.ModelAdmin):
     audit_plain_fields: Iterable[str] = ()
     """Text columns whose values may be told because they are nobody's own, such as a plan's name."""
 
+    linked_lookups: Iterable[str] = ()
+    """Fields by which other pages link to this list, besides those of ``list_filter``."""
+
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
@@ -39,6 +46,20 @@ class AuditedAdmin(admin.ModelAdmin):
     actions_on_bottom = False
     save_on_top = False
     view_on_site = False
+
+    # --- what a list may be asked -----------------------------------------------------------------
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:  # type: ignore[override]
+        """Only what the list itself offers. Django lets every column of the row be asked by any comparison, by
+        which a password hash or a gift card's code can be read out letter by letter.
+        """
+        allowed = set(self.linked_lookups)
+        for item in self.get_list_filter(request):  # type: ignore[arg-type]
+            if isinstance(item, str | tuple):
+                name = item if isinstance(item, str) else item[0]
+                allowed |= {name, *(f"{name}__{ending}" for ending in FILTER_ENDINGS)}
+            else:
+                allowed.add(getattr(item, "parameter_name", ""))
+        return lookup in allowed
 
     # --- what changed -----------------------------------------------------------------------------
     def construct_change_message(  # type: ignore[override]
@@ -134,9 +155,18 @@ class AuditedAdmin(admin.ModelAdmin):
         return self._guarded(request, "deleted", super().delete_view, object_id, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if _holds_nul(request):
+        if _holds_nul(request) or not self._names_rows(request):
             return redirect(request.path)
         return self._guarded(request, "listed", super().changelist_view, *args, **kwargs)
+
+    def _names_rows(self, request: HttpRequest) -> bool:
+        """Could the rows ticked for an action exist at all?"""
+        try:
+            for raw in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(raw)
+        except ValidationError:
+            return False
+        return True
 
     def _guarded(self, request: HttpRequest, verb: str, view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a page; what it refuses is written down after its transaction is gone."""

@@ -114,7 +114,7 @@ class CalendarEventAdmin(AuditedAdmin):
         return self.inlines if obj else ()
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"deputy": request.user.pk, "capacity": 2, **super().get_changeform_initial_data(request)}
+        return {"deputy": request.user.pk, "capacity": 2}
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         is_open = obj is None or obj.status != EventStatus.CANCELLED

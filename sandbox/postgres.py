@@ -62,7 +62,15 @@ class Postgres:
         say: Callable[[str], None] = print,
     ) -> None:
         self.home, self.account, self.password, self.log, self.say = home, account, password, log, say
-        self.settings = {"max_connections": "250", "timezone": "UTC", "log_timezone": "UTC", **(settings or {})}
+        # A refused statement, and the DETAIL of the refusal, quote what people typed: neither belongs in a log.
+        quiet = {"log_min_error_statement": "panic", "log_error_verbosity": "terse"}
+        self.settings = {
+            "max_connections": "250",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            **quiet,
+            **(settings or {}),
+        }
         self.sockets = socket_folder(home, account)
         self.install = self._reachable_install()
         self.major = self._major()

@@ -27,7 +27,11 @@ SECRET_KEY = env.text("SECRET_KEY", "development-only-" + "0" * 40 if DEBUG else
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", "")
 SETTINGS_KEYS = env.words("SETTINGS_KEYS", "ZGV2ZWxvcG1lbnQtb25seS1rZXktMDAwMDAwMDAwMDA=" if DEBUG else None)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]" if DEBUG else None)
-SITE_URL = env.address("SITE_URL", "http://127.0.0.1:8000" if DEBUG else None)
+if "*" in ALLOWED_HOSTS and not DEBUG:
+    raise ImproperlyConfigured("The environment variable ALLOWED_HOSTS must name the hosts; * lets in any.")
+SITE_URL = env.address(
+    "SITE_URL", "http://127.0.0.1:8000" if DEBUG else None, schemes=("http", "https") if DEBUG else ("https",)
+)
 TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0 if DEBUG else 1)
 REDIS_URL = env.address(
     "REDIS_URL",

@@ -153,7 +153,7 @@ class TestPages:
     @pytest.mark.parametrize("query", ["?status=%00", "?role=nonsense", "?when=%00", "?deputy=999999999999999999999"])
     def test_bad_filters_never_break_a_list(self, desk: Client, query: str) -> None:
         for name in ("booking_calendarevent", "booking_booking", "accounts_user", "emails_emailjob"):
-            assert desk.get(reverse(f"admin:{name}_changelist") + query).status_code in (200, 302)
+            assert desk.get(reverse(f"admin:{name}_changelist") + query).status_code in (200, 302, 400)
 
     @pytest.mark.parametrize("bad", ["%00", "999999999999999999999999", "-1", "x"])
     def test_bad_ids_are_not_found(self, desk: Client, bad: str) -> None:
