@@ -110,7 +110,7 @@ def test_staff_book_move_and_cancel_for_a_caller(staff: Visitor) -> None:
     press(staff, "Cancel this booking")
     says(staff, "Margaret Ellis", "Phones and tablets")
     press(staff, "Yes, cancel this booking")
-    says(staff, "Cancelled. They get a mail.")
+    says(staff, "Cancelled. The session is back in their plan. They get a mail.")
 
     assert not Booking.objects.confirmed().exists()
     assert sorted(subjects(staff, caller.email)) == [
