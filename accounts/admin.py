@@ -12,7 +12,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
 from django.db import models, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Func, Q, QuerySet, TextField, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
@@ -28,6 +28,8 @@ from audit.services import record_password_change
 from techdeputies.lib.admin_words import link_to
 
 OWNERS_ONLY = ("role", "is_superuser", "groups")
+
+ONLY_DIGITS = Func("phone", Value(r"\D"), Value(""), Value("g"), function="regexp_replace", output_field=TextField())
 
 # A box for each, where Django's two lists need a pointer that drags.
 BOXES: dict[Any, Any] = {models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
@@ -119,7 +121,12 @@ class UserAdmin(NoDeleteMixin, AuditedAdmin):
         """Words go to the indexes on name and address; digits are a phone number."""
         digits = "".join(letter for letter in search_term if letter.isdigit())
         if len(digits) >= 4 and not any(letter.isalpha() for letter in search_term):
-            return queryset.filter(Q(phone__contains=search_term.strip()) | Q(phone__contains=digits)), False
+            found = Q(phone__contains=search_term.strip()) | Q(phone__contains=digits)
+            if len(digits) >= 7:
+                # However either of the two is written: 312.555.0199 is found by (312) 555-0199.
+                queryset = queryset.alias(phone_digits=ONLY_DIGITS)
+                found |= Q(phone_digits__contains=digits)
+            return queryset.filter(found), False
         return super().get_search_results(request, queryset, search_term)
 
     @admin.display(description="Name", ordering="name")

@@ -48,11 +48,11 @@ class AuditedAdmin(admin.ModelAdmin):
     view_on_site = False
 
     # --- what a list may be asked -----------------------------------------------------------------
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:  # type: ignore[override]
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Only what the list itself offers. Django lets every column of the row be asked by any comparison, by
         which a password hash or a gift card's code can be read out letter by letter.
         """
-        allowed = set(self.linked_lookups)
+        allowed: set[Any] = set(self.linked_lookups)
         for item in self.get_list_filter(request):  # type: ignore[arg-type]
             if isinstance(item, str | tuple):
                 name = item if isinstance(item, str) else item[0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -117,7 +117,7 @@ def use_visit(*, user: User, cause: str) -> VisitUse:
     if not subscription.plan.is_unlimited and counts.left(subscription.plan) == 0:
         raise VisitsUsedUp(used_up_words(subscription.plan, subscription.current_period_end, user))
     use = VisitUse(subscription=subscription, user=user, cause=cause, period_start=subscription.current_period_start)
-    values = {
+    values: dict[str, Any] = {
         "subscription": subscription.pk,
         "user": user.pk,
         "cause": cause,

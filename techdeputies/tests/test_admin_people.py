@@ -233,3 +233,14 @@ class TestPeople:
         )
 
         assert not Session.objects.filter(user=person).exists()
+
+
+@pytest.mark.parametrize("typed", ["3125550199", "312.555.0199", "(312) 555-0199", "555 0199", "5550199"])
+def test_a_person_is_found_by_the_digits_of_the_phone(desk: Client, typed: str) -> None:
+    make_user(name="Harold Baker", phone="312.555.0199")
+    make_user(name="Edith Moore", phone="312.555.0111")
+
+    html = desk.get(reverse("admin:accounts_user_changelist"), {"q": typed}).content.decode()
+
+    assert "Harold Baker" in html
+    assert "Edith Moore" not in html
