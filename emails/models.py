@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
@@ -42,6 +43,22 @@ class SuppressionType(models.TextChoices):
     COMPLAINT = "complaint", "Marked as spam"
     UNSUBSCRIBE = "unsubscribe", "Wants no news"
     MANUAL = "manual", "Stopped by staff"
+
+
+class Choice(models.TextChoices):
+    """What a person may say no to. The empty choice is mail that always goes."""
+
+    NONE = "", "Always sent"
+    NEWS = "news", "News"
+    REMINDERS = "reminders", "Reminders"
+
+
+class PostState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    APPLIED = "applied", "Applied"
+    FOREIGN = "foreign", "Not our mail"
+    USELESS = "useless", "Nothing to do"
+    BROKEN = "broken", "Could not be applied"
 
 
 # The labels do not sort, so index and queries order by this same expression.
@@ -84,6 +101,8 @@ class EmailJob(TimestampedModel):
     recipient_name = models.CharField(max_length=255, null=True, blank=True)
     subject = models.CharField(max_length=255)
     content = models.JSONField()
+    template_version = models.IntegerField(null=True, blank=True, help_text="Of the wording it was sent with.")
+    purged_at = models.DateTimeField(null=True, blank=True, help_text="When its body was thrown away.")
     status = models.CharField(
         max_length=20, choices=EmailStatus, default=EmailStatus.QUEUED, db_default=EmailStatus.QUEUED
     )
@@ -140,6 +159,12 @@ class EmailJob(TimestampedModel):
             models.Index(fields=["created_at", "status"], name="email_job_report"),
             models.Index(fields=["status", "-created_at"], name="email_job_by_status"),
             models.Index(Lower("recipient_email"), name="email_job_recipient"),
+            models.Index(
+                fields=["created_at"],
+                condition=models.Q(purged_at=None) & ~models.Q(status__in=[EmailStatus.QUEUED, EmailStatus.SENDING]),
+                name="email_job_to_purge",
+            ),
+            models.Index(fields=["sent_at"], condition=models.Q(status=EmailStatus.SENT), name="email_job_unconfirmed"),
         ]
 
     def __str__(self) -> str:
@@ -147,7 +172,7 @@ class EmailJob(TimestampedModel):
 
 
 class EmailDeliveryEvent(models.Model):
-    """What the provider said about a mail. Kept for ever, unique under the provider's own key."""
+    """What the provider said about a mail. Rows are kept, unique under the provider's own key."""
 
     email_job = models.ForeignKey(EmailJob, models.CASCADE, related_name="delivery_events")
     event_type = models.CharField(max_length=50)
@@ -159,9 +184,42 @@ class EmailDeliveryEvent(models.Model):
 
     class Meta:
         db_table = "email_delivery_events"
+        verbose_name = "delivery event"
+        indexes = [models.Index(fields=["timestamp"], name="email_event_moment")]
 
     def __str__(self) -> str:
         return f"{self.event_type} of {self.email_job_id}"
+
+
+class EmailWebhookPost(models.Model):
+    """One post of Mailgun as it came in, unique by its token; a task applies it. Foreign ones are kept too."""
+
+    token = models.CharField(max_length=50, unique=True)
+    body = models.JSONField(null=True, blank=True, help_text="The event-data. Thrown away with old bodies.")
+    event_type = models.CharField(max_length=50, blank=True, default="", db_default="")
+    state = models.CharField(max_length=20, choices=PostState, default=PostState.WAITING, db_default=PostState.WAITING)
+    email_job = models.ForeignKey(EmailJob, models.SET_NULL, null=True, blank=True, related_name="webhook_posts")
+    attempt_count = models.IntegerField(default=0, db_default=0)
+    last_error = models.TextField(blank=True, default="", db_default="")
+    available_at = models.DateTimeField(default=timezone.now, db_default=Now(), help_text="Not applied before.")
+    received_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    applied_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "email_webhook_posts"
+        verbose_name = "Mailgun post"
+        constraints = [one_of("state", PostState, name="email_webhook_post_state_known")]
+        indexes = [
+            models.Index(
+                fields=["available_at", "id"],
+                condition=models.Q(state=PostState.WAITING),
+                name="email_webhook_post_waiting",
+            ),
+            models.Index(fields=["received_at"], name="email_webhook_post_received"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type or 'post'} of {self.received_at:%Y-%m-%d %H:%M}"
 
 
 class EmailTemplate(TimestampedModel):
@@ -174,6 +232,14 @@ class EmailTemplate(TimestampedModel):
     text_content = models.TextField(null=True, blank=True)
     variables = models.JSONField(null=True, blank=True, help_text="Name to sample value.")
     stream = models.CharField(max_length=20, choices=Stream, default=Stream.SERVICE, db_default=Stream.SERVICE)
+    choice = models.CharField(
+        max_length=20,
+        choices=Choice,
+        blank=True,
+        default=Choice.NONE,
+        db_default=Choice.NONE,
+        help_text="What a person says no to in order not to get it.",
+    )
     priority = models.CharField(max_length=20, choices=Priority, default=Priority.NORMAL, db_default=Priority.NORMAL)
     is_active = models.BooleanField(default=True, db_default=True)
     version = models.IntegerField(default=1, db_default=1)
@@ -187,23 +253,76 @@ class EmailTemplate(TimestampedModel):
         constraints = [
             one_of("stream", Stream, name="email_template_stream_known"),
             one_of("priority", Priority, name="email_template_priority_known"),
+            one_of("choice", Choice, name="email_template_choice_known"),
         ]
 
     def __str__(self) -> str:
         return self.name
 
 
+class EmailTemplateVersion(models.Model):
+    """The wording of a template as it was at one version. Rows are only ever added."""
+
+    template = models.ForeignKey(EmailTemplate, models.CASCADE, related_name="versions")
+    version = models.IntegerField()
+    subject = models.CharField(max_length=255)
+    html_content = models.TextField()
+    text_content = models.TextField(blank=True, default="", db_default="")
+    edited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Empty for wording that came with the product.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "email_template_versions"
+        verbose_name = "earlier wording"
+        constraints = [
+            models.UniqueConstraint(fields=["template", "version"], name="email_template_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template_id} version {self.version}"
+
+
+class EmailPreference(TimestampedModel):
+    """What the owner of an address wants to get. Without a row: everything. Not touched by lifting a stop."""
+
+    email = models.CharField(max_length=254)
+    wants_news = models.BooleanField(default=True, db_default=True)
+    wants_reminders = models.BooleanField(default=True, db_default=True)
+
+    class Meta:
+        db_table = "email_preferences"
+        verbose_name = "mail choice"
+        constraints = [models.UniqueConstraint(Lower("email"), name="email_preference_one_per_address")]
+
+    def __str__(self) -> str:
+        return self.email
+
+
 class EmailSuppression(models.Model):
-    """An address that must not be written to, with its strongest cause."""
+    """An address that must not be written to, with its strongest cause.
+
+    ``is_at_mailgun``: Mailgun's own list is thought to hold the address too, so it must be taken off there
+    before anything is sent to it.
+    """
 
     email = models.CharField(max_length=254, unique=True)
     type = models.CharField(max_length=20, choices=SuppressionType)
     reason = models.TextField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
+    is_at_mailgun = models.BooleanField(default=True, db_default=True)
 
     class Meta:
         db_table = "email_suppressions"
+        verbose_name = "stopped address"
+        verbose_name_plural = "stopped addresses"
         constraints = [
             models.UniqueConstraint(Lower("email"), name="email_suppression_one_per_address"),
             one_of("type", SuppressionType, name="email_suppression_type_known"),

@@ -37,7 +37,14 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "mail",
         "Mail",
-        ("emails.EmailJob", "emails.EmailDeliveryEvent", "emails.EmailTemplate", "emails.EmailSuppression"),
+        (
+            "emails.EmailJob",
+            "emails.EmailTemplate",
+            "emails.EmailSuppression",
+            "emails.EmailPreference",
+            "emails.EmailDeliveryEvent",
+            "emails.EmailWebhookPost",
+        ),
     ),
     ("questions", "Questions", ("support.Ticket", "support.TicketComment")),
     ("settings", "Settings", ("settings_app.Setting", "settings_app.RateLimit")),

@@ -1,4 +1,4 @@
-"""The queue of mails, what became of each, the wording, and addresses that are not written to."""
+"""The queue of mails and what became of each."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from audit.actors import Actor
 from audit.mixins import ReadOnlyAdmin
 from emails import rendering, wording
 from emails.exceptions import TemplateFault, UnknownTemplate
-from emails.models import EmailDeliveryEvent, EmailJob, EmailSuppression, EmailTemplate
+from emails.models import EmailDeliveryEvent, EmailJob
 from emails.services import retry
-from techdeputies.lib.admin_words import link_to, tag
+from techdeputies.lib.admin_words import tag
 
 HIDDEN = "[hidden]"
 
@@ -137,41 +137,3 @@ class EmailJobAdmin(ReadOnlyAdmin):
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("emails.change_emailjob")
-
-
-@admin.register(EmailDeliveryEvent)
-class EmailDeliveryEventAdmin(ReadOnlyAdmin):
-    list_display = ("timestamp", "event_type", "mail")
-    list_filter = ("timestamp",)
-    list_select_related = ("email_job",)
-    ordering = ("-id",)
-    search_fields = ("email_job__recipient_email__iexact",)
-    fields = ("timestamp", "event_type", "mail", "provider_key", "ip_address", "user_agent", "data")
-    readonly_fields = fields
-
-    @admin.display(description="Mail")
-    def mail(self, row: EmailDeliveryEvent) -> SafeString | str:
-        return link_to(row.email_job)
-
-
-@admin.register(EmailTemplate)
-class EmailTemplateAdmin(ReadOnlyAdmin):
-    list_display = ("name", "description", "stream", "priority", "is_active", "version")
-    list_filter = ("stream", "is_active")
-    ordering = ("name",)
-    search_fields = ("name", "description")
-    fields = ("name", "description", "subject", "words", "stream", "priority", "is_active", "version", "updated_at")
-    readonly_fields = fields
-
-    @admin.display(description="Text")
-    def words(self, row: EmailTemplate) -> SafeString:
-        return format_html('<pre class="mail-text">{}</pre>', row.text_content or row.html_content)
-
-
-@admin.register(EmailSuppression)
-class EmailSuppressionAdmin(ReadOnlyAdmin):
-    list_display = ("email", "type", "created_at", "expires_at")
-    list_filter = ("type", "created_at")
-    ordering = ("-id",)
-    search_fields = ("email__istartswith",)
-    search_help_text = "The start of a mail address."
