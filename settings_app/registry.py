@@ -95,7 +95,7 @@ def zone(text: str) -> ZoneInfo:
     return found
 
 
-BUSINESS, BOOKING, MONEY, LIMITS = "The business", "Booking", "Money", "Limits"
+BUSINESS, BOOKING, MONEY, MAIL, LIMITS = "The business", "Booking", "Money", "Mail", "Limits"
 
 _KNOWN = (
     Known("business_name", BUSINESS, "Name", "On every page and in every mail.", "The Tech Deputies", line(80)),

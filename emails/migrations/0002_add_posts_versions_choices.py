@@ -145,24 +145,6 @@ class Migration(migrations.Migration):
                 max_length=20,
             ),
         ),
-        migrations.AddIndex(
-            model_name="emaildeliveryevent",
-            index=models.Index(fields=["timestamp"], name="email_event_moment"),
-        ),
-        migrations.AddIndex(
-            model_name="emailjob",
-            index=models.Index(
-                condition=models.Q(("purged_at", None), models.Q(("status__in", ["queued", "sending"]), _negated=True)),
-                fields=["created_at"],
-                name="email_job_to_purge",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="emailjob",
-            index=models.Index(
-                condition=models.Q(("status", "sent")), fields=["sent_at"], name="email_job_unconfirmed"
-            ),
-        ),
         migrations.AddConstraint(
             model_name="emailtemplate",
             constraint=models.CheckConstraint(
