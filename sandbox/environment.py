@@ -50,6 +50,11 @@ def mailgun_env(secrets: Mapping[str, str], port: int) -> dict[str, str]:
     }
 
 
+def mailgun_posts_env(site: str) -> dict[str, str]:
+    """The variables by which a stand-in for Mailgun tells the product at ``site`` what became of its mail."""
+    return {"MAILGUN_STANDIN_WEBHOOK_URL": f"{site}/webhooks/mailgun", "MAILGUN_STANDIN_AUTO_DELIVER": "1"}
+
+
 def port_is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -78,7 +78,7 @@ class Run:
             mailgun = MailgunStandIn(
                 port=wanted,
                 data_dir=self.folder.path / "mailgun",
-                env=self.process_env(),
+                env={**environment.mailgun_posts_env(self.address), **self.process_env()},
                 log=self.folder.log("mailgun"),
             )
         self.start_servers(servers, mailgun)

@@ -34,6 +34,10 @@ class Config:
     webhook_url: str = ""
     """Where events are posted. Empty: events are kept for look-ups and posted nowhere."""
     retry_seconds: tuple[float, ...] = RETRY_SECONDS
+    webhook_copies: int = 1
+    """How often each event is posted."""
+    webhook_shuffle: int | None = None
+    """The seed of the order in which events are posted; None posts them in the order they happen."""
     auto_deliver: bool = False
     """Write a ``delivered`` event right after each ``accepted`` one, as a willing receiver would cause."""
 
@@ -49,6 +53,10 @@ class Config:
         config = replace(cls(), **named)  # type: ignore[arg-type]
         if source.get("MAILGUN_STANDIN_AUTO_DELIVER", "").lower() in ("1", "true", "yes", "on"):
             config = replace(config, auto_deliver=True)
+        if copies := source.get("MAILGUN_STANDIN_WEBHOOK_COPIES"):
+            config = replace(config, webhook_copies=int(copies))
+        if seed := source.get("MAILGUN_STANDIN_WEBHOOK_SHUFFLE"):
+            config = replace(config, webhook_shuffle=int(seed))
         return config
 
     @classmethod

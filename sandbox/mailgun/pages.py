@@ -34,8 +34,8 @@ BUTTONS = {
     "opened": "Opened",
     "clicked": "Link pressed",
     "temporary_fail": "Delayed",
-    "permanent_fail": "Bounced",
-    "complained": "Complained",
+    "permanent_fail": "Came back",
+    "complained": "Marked as spam",
     "unsubscribed": "Unsubscribed",
 }
 Page = Callable[[], Response]

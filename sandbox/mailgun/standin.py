@@ -190,6 +190,10 @@ class StandIn:
         finally:
             self._listen()
 
+    def disorder(self, *, copies: int = 1, shuffle: int | None = None) -> None:
+        """Post each coming event ``copies`` times, and with a seed in ``shuffle`` in another order than they happen."""
+        self._webhooks.disorder(copies, shuffle)
+
     @property
     def index_lag(self) -> float:
         """Seconds until what happened can be found by events, logs and lists of mail."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.mailgun import StandIn
+from sandbox.mailgun import Config, StandIn
 from sandbox.mailgun.tests.conftest import message
 
 
@@ -209,3 +209,31 @@ def test_without_an_address_nothing_is_posted() -> None:
         send(mailgun)
         assert mailgun.wait_for_webhooks(timeout=0)
         assert [event["event"] for event in mailgun.events(mailgun.last())] == ["accepted"]
+
+
+def test_when_asked_each_event_is_posted_several_times_and_out_of_order(mailgun: StandIn, receiver: Receiver) -> None:
+    mailgun.disorder(copies=3, shuffle=4)
+
+    send(mailgun)
+    for kind in ("delivered", "opened", "clicked"):
+        mailgun.happen(mailgun.last(), kind)
+    assert mailgun.wait_for_webhooks()
+
+    assert sorted(receiver.kinds) == sorted(["accepted", "delivered", "opened", "clicked"] * 3)
+    assert list(dict.fromkeys(receiver.kinds)) != ["accepted", "delivered", "opened", "clicked"]
+    opened = [post for post in receiver.posts if post["event-data"]["event"] == "opened"]
+    assert len({post["event-data"]["id"] for post in opened}) == 1
+    assert len({post["signature"]["token"] for post in opened}) == 2  # one copy is the same body, one is signed anew
+
+    mailgun.disorder()
+    send(mailgun)
+    assert mailgun.wait_for_webhooks()
+    assert len(receiver.posts) == 13
+
+
+def test_the_environment_may_ask_for_disorder() -> None:
+    config = Config.from_environment({"MAILGUN_STANDIN_WEBHOOK_COPIES": "2", "MAILGUN_STANDIN_WEBHOOK_SHUFFLE": "7"})
+
+    assert (config.webhook_copies, config.webhook_shuffle) == (2, 7)
+    with pytest.raises(ValueError, match="at least once"):
+        StandIn(webhook_copies=0)
