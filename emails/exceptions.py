@@ -31,3 +31,23 @@ class AlreadyTriedAgain(DomainError):
 
 class SecretsAreGone(DomainError):
     message = "This mail carried a private link, which has been thrown away. Please send a new link instead."
+
+
+class MailgunUnreachable(DomainError):
+    message = "Mailgun cannot be reached just now, so nothing was changed. Please try again in a few minutes."
+
+
+class NotStopped(DomainError):
+    message = "Mail to this address is not stopped. Somebody may have lifted it a moment ago."
+
+
+class StoppedAgain(DomainError):
+    message = "While you were lifting it, this address was stopped again. Look at the new cause first."
+
+
+class BodyIsGone(DomainError):
+    message = "The text of this mail has been thrown away, as that of all old mail is. Please write a new one."
+
+
+class NotWaiting(DomainError):
+    message = "Only a mail that still waits can be cancelled. This one does not wait any more."

@@ -185,7 +185,16 @@ class EmailDeliveryEvent(models.Model):
     class Meta:
         db_table = "email_delivery_events"
         verbose_name = "delivery event"
-        indexes = [models.Index(fields=["timestamp"], name="email_event_moment")]
+        indexes = [
+            models.Index(fields=["timestamp"], name="email_event_moment"),
+            models.Index(
+                fields=["timestamp"],
+                condition=models.Q(data__isnull=False)
+                | models.Q(ip_address__isnull=False)
+                | models.Q(user_agent__isnull=False),
+                name="email_event_to_blank",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.event_type} of {self.email_job_id}"
@@ -216,6 +225,11 @@ class EmailWebhookPost(models.Model):
                 name="email_webhook_post_waiting",
             ),
             models.Index(fields=["received_at"], name="email_webhook_post_received"),
+            models.Index(
+                fields=["received_at"],
+                condition=models.Q(body__isnull=False) & ~models.Q(state=PostState.WAITING),
+                name="email_webhook_post_to_blank",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -289,12 +303,20 @@ class EmailTemplateVersion(models.Model):
         return f"{self.template_id} version {self.version}"
 
 
+class EmailPreferenceQuerySet(models.QuerySet["EmailPreference"]):
+    def of(self, email: str) -> Self:
+        """The row of that address, compared as the unique index does."""
+        return self.alias(email_folded=Lower("email")).filter(email_folded=email.strip().lower())
+
+
 class EmailPreference(TimestampedModel):
     """What the owner of an address wants to get. Without a row: everything. Not touched by lifting a stop."""
 
     email = models.CharField(max_length=254)
     wants_news = models.BooleanField(default=True, db_default=True)
     wants_reminders = models.BooleanField(default=True, db_default=True)
+
+    objects = EmailPreferenceQuerySet.as_manager()
 
     class Meta:
         db_table = "email_preferences"
@@ -303,6 +325,20 @@ class EmailPreference(TimestampedModel):
 
     def __str__(self) -> str:
         return self.email
+
+
+class EmailSuppressionQuerySet(models.QuerySet["EmailSuppression"]):
+    def of(self, email: str) -> Self:
+        """The row of that address, compared as the unique index does."""
+        return self.alias(email_folded=Lower("email")).filter(email_folded=email.strip().lower())
+
+    def live(self) -> Self:
+        """Those that stop mail now."""
+        return self.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=Now()))
+
+    def ended(self) -> Self:
+        """Those whose end has passed. They stop nothing here; Mailgun may not know yet."""
+        return self.filter(expires_at__lte=Now())
 
 
 class EmailSuppression(models.Model):
@@ -319,6 +355,8 @@ class EmailSuppression(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     is_at_mailgun = models.BooleanField(default=True, db_default=True)
 
+    objects = EmailSuppressionQuerySet.as_manager()
+
     class Meta:
         db_table = "email_suppressions"
         verbose_name = "stopped address"
@@ -330,3 +368,7 @@ class EmailSuppression(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email}: {self.type}"
+
+    @property
+    def has_ended(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()

@@ -6,7 +6,8 @@ import structlog
 from celery import Task, shared_task
 from django.core.cache import cache
 
-from emails.services import delivery
+from emails.services import alarms, delivery, retention
+from techdeputies.lib import heartbeat
 
 logger = structlog.get_logger(__name__)
 
@@ -28,6 +29,25 @@ def recover_stuck() -> None:
     """Find out about mails whose worker died or whose answer was lost."""
     if delivery.recover():
         _queue(drain_outbox)
+
+
+@shared_task
+def purge_old() -> None:
+    """Throw old bodies away; goes on in a run of its own where the time of one is not enough."""
+    if retention.purge().has_more:
+        _queue(purge_old)
+
+
+@shared_task
+def sound_alarms() -> None:
+    """Tell loudly what must not go unseen."""
+    alarms.check()
+
+
+@shared_task
+def show_life() -> None:
+    """Leave the sign of life that ``/readyz`` looks for."""
+    heartbeat.beat()
 
 
 def wake_key(task_name: str) -> str:

@@ -6,6 +6,7 @@ Every job of the clock takes "what is due" from rows, so two beats, or none for 
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "techdeputies.settings")
 
@@ -17,6 +18,9 @@ app.conf.beat_schedule = {
     "drain-outbox": {"task": "emails.tasks.drain_outbox", "schedule": 15.0},
     "drain-critical": {"task": "emails.tasks.drain_critical", "schedule": 15.0},
     "recover-stuck-mail": {"task": "emails.tasks.recover_stuck", "schedule": 60.0},
+    "purge-old-mail": {"task": "emails.tasks.purge_old", "schedule": crontab(hour=8, minute=20)},
+    "sound-mail-alarms": {"task": "emails.tasks.sound_alarms", "schedule": 60.0},
+    "show-life": {"task": "emails.tasks.show_life", "schedule": 30.0},
     "remind-of-visits": {"task": "booking.tasks.send_due_reminders", "schedule": 300.0},
     "finish-cancelled-events": {"task": "booking.tasks.finish_cancelled_events", "schedule": 60.0},
     "end-lapsed-plans": {"task": "billing.tasks.end_lapsed_plans", "schedule": 900.0},

@@ -21,6 +21,8 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from django_redis import get_redis_connection
 
+from techdeputies.lib import heartbeat
+
 logger = structlog.get_logger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -39,13 +41,18 @@ def livez(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the database answers and every migration is applied, else 503. A dead cache is only told."""
-    cache = _cache.start()
-    database = _database.result()
-    facts = {"database": database, "cache": _cache.result(cache)}
-    if database != "ok":
+    """200 when the database answers and every migration is applied, else 503.
+
+    A dead cache, and workers that have not been heard of for two minutes, are only told.
+    """
+    cache, workers = _cache.start(), _workers.start()
+    facts = {"database": _database.result(), "cache": _cache.result(cache)}
+    # Their sign of life is kept in the cache.
+    facts["workers"] = _workers.result(workers) if facts["cache"] == "ok" else "unknown"
+    if facts["database"] != "ok":
         return _answer({"status": "unavailable", **facts}, 503)
-    return _answer({"status": "ok" if facts["cache"] == "ok" else "degraded", **facts}, 200)
+    is_well = all(fact == "ok" for fact in facts.values())
+    return _answer({"status": "ok" if is_well else "degraded", **facts}, 200)
 
 
 def _answer(facts: dict[str, str], status: int) -> JsonResponse:
@@ -107,8 +114,13 @@ def _ask_cache() -> str:
     return "ok"
 
 
+def _ask_workers() -> str:
+    return "ok" if heartbeat.is_heard() else "late"
+
+
 _database = _Check("database", _ask_database)
 _cache = _Check("cache", _ask_cache)
+_workers = _Check("workers", _ask_workers)
 
 PATHS: dict[str, Callable[[HttpRequest], Any]] = {
     "/livez": livez,

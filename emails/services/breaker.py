@@ -8,6 +8,8 @@ After a fault (not after a plain "slow down") one single mail is tried first: th
 from __future__ import annotations
 
 import time
+import uuid
+from dataclasses import dataclass
 
 import structlog
 from django.core.cache import cache
@@ -21,14 +23,31 @@ PROBE_MEMORY_SECONDS = 3600
 
 _PAUSE_KEY = "mail:pause"
 _PROBE_KEY = "mail:probe"
+_LIFTED_KEY = "mail:pause:lifted"
+LIFT_MEMORY_SECONDS = 3600
 
 _paused_until = 0.0
 _is_probing = False
 _refusals = 0
+_lift_seen: str | None = None
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Why nothing is sent (``provider_limit``, ``misconfigured`` or ``unreachable``), and for how much longer."""
+
+    why: str
+    seconds: int
 
 
 def is_paused() -> bool:
-    return time.monotonic() < _paused_until or bool(cache.get(_PAUSE_KEY))
+    return (time.monotonic() < _paused_until and not _was_lifted()) or bool(cache.get(_PAUSE_KEY))
+
+
+def pause() -> Pause | None:
+    """The pause all workers keep, or None. With Redis down it cannot be seen from outside a worker."""
+    why = cache.get(_PAUSE_KEY)
+    return Pause(str(why), cache.ttl(_PAUSE_KEY) or 0) if why else None  # type: ignore[attr-defined]
 
 
 def is_stopped_here() -> bool:
@@ -70,10 +89,26 @@ def answered() -> None:
 
 
 def reset() -> None:
-    """Forget everything: between tests, and for staff who have mended the cause."""
+    """Forget everything this process and Redis know."""
     global _refusals, _is_probing, _paused_until
     _refusals, _is_probing, _paused_until = 0, False, 0.0
     cache.delete_many([_PAUSE_KEY, _PROBE_KEY])
+
+
+def lift() -> None:
+    """End the pause in every process: for staff who have mended the cause."""
+    reset()
+    cache.set(_LIFTED_KEY, uuid.uuid4().hex, timeout=LIFT_MEMORY_SECONDS)
+
+
+def _was_lifted() -> bool:
+    """Whether staff ended the pause after this process began it; then it forgets the pause, too."""
+    global _paused_until, _refusals
+    lifted = cache.get(_LIFTED_KEY)
+    if lifted is None or lifted == _lift_seen:
+        return False
+    _paused_until, _refusals = 0.0, 0
+    return True
 
 
 def _fault(seconds: float, why: str) -> None:
@@ -85,7 +120,8 @@ def _fault(seconds: float, why: str) -> None:
 
 
 def _pause(seconds: float, why: str) -> None:
-    global _paused_until
+    global _paused_until, _lift_seen
+    _lift_seen = cache.get(_LIFTED_KEY)
     _paused_until = max(_paused_until, time.monotonic() + seconds)
     cache.set(_PAUSE_KEY, why, timeout=max(1, round(seconds)))
     logger.warning("mail_paused", seconds=round(seconds), why=why)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from audit.actors import Actor
 from audit.services import record_admin_action
-from emails.exceptions import AlreadyTriedAgain, NotFailed, SecretsAreGone
+from emails.exceptions import AlreadyTriedAgain, BodyIsGone, NotFailed, SecretsAreGone
 from emails.models import EmailJob, EmailStatus, Priority
 from emails.services.outbox import wake
 
@@ -19,10 +19,12 @@ KEEP_TRYING = timedelta(days=3)
 
 @transaction.atomic
 def try_again(*, job: EmailJob, actor: Actor) -> EmailJob:
-    """Queue a failed mail anew, once. Raises NotFailed, AlreadyTriedAgain or SecretsAreGone."""
+    """Queue a failed mail anew, once. Raises NotFailed, AlreadyTriedAgain, BodyIsGone or SecretsAreGone."""
     job = EmailJob.objects.select_for_update(no_key=True).get(pk=job.pk)
     if job.status != EmailStatus.FAILED:
         raise NotFailed
+    if job.purged_at is not None:
+        raise BodyIsGone
     if "secrets" in job.content:
         raise SecretsAreGone
     occasion = f"again:{job.pk}"

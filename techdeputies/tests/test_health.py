@@ -7,18 +7,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import OperationalError
 from django.test import Client, override_settings
 from django.urls import reverse
 
 from techdeputies import health
+from techdeputies.lib import heartbeat
 
 
 @pytest.fixture(autouse=True)
 def _fresh_checks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(health, "_all_applied", False)
+    heartbeat.beat()
     yield
-    for check in (health._database, health._cache):
+    for check in (health._database, health._cache, health._workers):
         if check.running is not None:
             check.running.exception(timeout=10)
 
@@ -43,7 +46,7 @@ def test_readyz_says_that_all_is_well(client: Client, path: str) -> None:
     response = client.get(path, headers={"host": "nobody.example"})
 
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "database": "ok", "cache": "ok"}
+    assert response.json() == {"status": "ok", "database": "ok", "cache": "ok", "workers": "ok"}
 
 
 @override_settings(SECURE_SSL_REDIRECT=True)
@@ -112,4 +115,19 @@ def test_dead_cache_is_only_told(client: Client, monkeypatch: pytest.MonkeyPatch
     response = client.get("/readyz")
 
     assert response.status_code == 200
-    assert response.json() == {"status": "degraded", "database": "ok", "cache": "unreachable"}
+    assert response.json() == {
+        "status": "degraded",
+        "database": "ok",
+        "cache": "unreachable",
+        "workers": "unknown",
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_silent_workers_are_only_told(client: Client) -> None:
+    cache.delete(heartbeat._KEY)
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json() == {"status": "degraded", "database": "ok", "cache": "ok", "workers": "late"}
