@@ -25,6 +25,7 @@ from audit.actors import Actor
 from audit.mixins import AuditedAdmin, NoDeleteMixin, ReadOnlyAdmin
 from audit.models import ChangeType
 from audit.services import record_password_change
+from emails.services import suppression
 from techdeputies.lib.admin_words import link_to
 
 OWNERS_ONLY = ("role", "is_superuser", "groups")
@@ -164,6 +165,7 @@ class UserAdmin(NoDeleteMixin, AuditedAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:
             obj.set_unusable_password()
+            obj.email_problem = suppression.problem(obj.email)
         super().save_model(request, obj, form, change)
         if not change:
             send_reset_link(obj)

@@ -72,6 +72,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_superuser = models.BooleanField(
         "superuser", default=False, db_default=False, help_text="Has every right without being given it."
     )
+    email_problem = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="Why mail to the address is stopped, copied here so that each page can say so. Empty: it is not.",
+    )
     must_change_password = models.BooleanField(default=False, db_default=False)
     acuity_client_id = models.CharField(max_length=255, null=True, blank=True)
     stripe_customer_id = models.CharField(max_length=255, null=True, blank=True)

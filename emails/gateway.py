@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime, quote
 from enum import Enum
 from typing import Any
+from urllib.parse import quote as quote_path
 from urllib.parse import urljoin
 
 import requests
@@ -25,7 +26,7 @@ from anymail.exceptions import AnymailAPIError, AnymailConfigurationError, Anyma
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
-from emails.exceptions import LookUpUnavailable
+from emails.exceptions import LookUpUnavailable, MailgunUnreachable
 
 PAUSE_DEFAULT_SECONDS = 30.0
 PAUSE_MOST_SECONDS = 600.0
@@ -286,3 +287,42 @@ def _moment_of(item: Any) -> datetime:
     with contextlib.suppress(ValueError, TypeError, OverflowError):
         return datetime.fromtimestamp(float(item.get("timestamp")), UTC)
     return datetime.now(UTC)
+
+
+# --- Mailgun's own lists --------------------------------------------------------------------------------
+
+SUPPRESSION_LISTS = ("bounces", "complaints", "unsubscribes")
+
+
+def clear_suppression(address: str) -> None:
+    """Take an address off all three lists of our domain. Twice does no harm. Raises MailgunUnreachable.
+
+    The sending key may not do this; the other key must have the role "developer".
+    """
+    if not settings.MAILGUN_READ_API_KEY:
+        raise MailgunUnreachable(
+            "There is no key for Mailgun's lists, so nothing was changed. Set MAILGUN_READ_API_KEY."
+        )
+    vendor: Any = settings.ANYMAIL
+    whole = f"{vendor['MAILGUN_API_URL'].rstrip('/')}/{settings.MAILGUN_SENDER_DOMAIN}"
+    for name in SUPPRESSION_LISTS:
+        try:
+            response = _reader().delete(
+                f"{whole}/{name}/{quote_path(address, safe='@')}",
+                auth=("api", settings.MAILGUN_READ_API_KEY),
+                timeout=vendor.get("REQUESTS_TIMEOUT", (3, 10)),
+            )
+        except requests.RequestException as error:
+            raise MailgunUnreachable from error
+        if response.status_code in (401, 403):
+            raise MailgunUnreachable(
+                "Mailgun does not let our key change its lists, so nothing was changed. "
+                'MAILGUN_READ_API_KEY must be a key with the role "developer".'
+            )
+        if response.status_code != 200 and not _is_not_listed(response):
+            raise MailgunUnreachable
+
+
+def _is_not_listed(response: requests.Response) -> bool:
+    """A 404 that means "not on this list". The 404 of a wrong domain or path says something else."""
+    return response.status_code == 404 and "not found in" in response.text

@@ -268,6 +268,15 @@ _KNOWN = (
         "tries",
     ),
     Known(
+        "limit_unsubscribe_per_address",
+        LIMITS,
+        "Presses on the link that stops mail, from one address",
+        "In one minute. Mail programs of many people press from the same few addresses.",
+        300,
+        whole(1, 100_000),
+        "presses",
+    ),
+    Known(
         "limit_booking_per_address",
         LIMITS,
         "Bookings, moves and cancellations from one address",
@@ -298,6 +307,7 @@ WINDOW_SECONDS: dict[str, int] = {
     "limit_reset_per_account": 60 * 60,
     "limit_verify_per_address": 60,
     "limit_verify_per_account": 24 * 60 * 60,
+    "limit_unsubscribe_per_address": 60,
     "limit_booking_per_address": 60,
     "limit_booking_per_account": 60,
 }

@@ -24,6 +24,7 @@ _SECTIONS = (
     ("/booking/", "book"),
     ("/accounts/login/", "sign_in"),
     ("/accounts/", "account"),
+    ("/emails/", "account"),
 )
 
 

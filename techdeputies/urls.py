@@ -18,6 +18,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("accounts/", include("accounts.urls")),
     path("booking/", include("booking.urls")),
+    path("emails/", include("emails.urls")),
     path("admin/", admin.site.urls),
 ]
 

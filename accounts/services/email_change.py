@@ -18,6 +18,7 @@ from accounts.services.people import check_present_password, end_sessions, kill_
 from audit.actors import Actor
 from audit.models import ChangeType
 from audit.services import record_password_change, record_security_event
+from emails.services import preferences, suppression
 
 CONFIRM_LASTS = timedelta(hours=24)
 UNDO_LASTS = timedelta(hours=72)
@@ -108,6 +109,7 @@ def confirm_email_change(*, secret: str, actor: Actor) -> User:
 
 
 def _confirm(row: EmailChange, *, actor: Actor) -> User:
+    suppression.hold(row.old_email, row.new_email)  # before the person's row, as whoever stops an address does
     user = lock(row.user_id)
     used = EmailChange.objects.filter(pk=row.pk, confirmed_at=None, undone_at=None, expires_at__gt=Now()).update(
         confirmed_at=Now(), undo_expires_at=Now() + UNDO_LASTS, updated_at=Now()
@@ -117,7 +119,9 @@ def _confirm(row: EmailChange, *, actor: Actor) -> User:
     was_verified = user.email_verified
     user.email = row.new_email
     user.email_verified = True
-    user.save(update_fields=["email", "email_verified", "updated_at"])
+    user.email_problem = suppression.problem(row.new_email)
+    user.save(update_fields=["email", "email_verified", "email_problem", "updated_at"])
+    preferences.move(old=row.old_email, new=row.new_email)
     kill_links(user)
     context = {
         "old_email": row.old_email,
@@ -143,6 +147,7 @@ def undo_email_change(*, secret: str, actor: Actor) -> User:
     found = EmailChange.objects.filter(undo_token=tokens.digest(secret)).first()
     if found is None:
         raise LinkUsedUp
+    suppression.hold(found.old_email, found.new_email)
     user = lock(found.user_id)
     undone = EmailChange.objects.filter(pk=found.pk, undone_at=None, undo_expires_at__gt=Now()).update(
         undone_at=Now(), updated_at=Now()
@@ -159,14 +164,17 @@ def undo_email_change(*, secret: str, actor: Actor) -> User:
 def _go_back(row: EmailChange, *, user: User, actor: Actor) -> None:
     # Later wishes and changes were the stranger's: their links must not bring the address back to them.
     EmailChange.objects.filter(user=user, pk__gt=row.pk, undone_at=None).update(undone_at=Now(), updated_at=Now())
+    left = user.email
     user.email = row.old_email
     user.email_verified = True
+    user.email_problem = suppression.problem(row.old_email)
     user.set_unusable_password()
     try:
         with transaction.atomic():
-            user.save(update_fields=["email", "email_verified", "password", "updated_at"])
+            user.save(update_fields=["email", "email_verified", "email_problem", "password", "updated_at"])
     except IntegrityError:
         raise AddressTaken from None
+    preferences.move(old=left, new=row.old_email)
     end_sessions(user)
     kill_links(user)
     record_password_change(user=user, actor=actor, change_type=ChangeType.SELF_CHANGE)

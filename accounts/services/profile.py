@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from accounts.models import User
 from accounts.services.people import lock
 from audit.actors import Actor
 from audit.services import record_security_event
+from emails.services import suppression
 
 FIELDS = frozenset({"name", "phone", "time_zone"})
 
@@ -26,3 +28,12 @@ def update_profile(*, user: User, actor: Actor, **changes: str) -> User:
         row.save(update_fields=[*changed, "updated_at"])
         record_security_event(kind="profile_changed", user=row, actor=actor, details={"fields": changed})
     return row
+
+
+def note_mail_stopped(*, email: str, cause: str) -> None:
+    """Keep with the person why their address cannot be reached, or "" when it can: pages show it without asking.
+
+    A cause that is the person's own wish is no problem.
+    """
+    problem = cause if cause in suppression.PROBLEMS else ""
+    User.objects.with_email(email).exclude(email_problem=problem).update(email_problem=problem, updated_at=Now())

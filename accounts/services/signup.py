@@ -22,6 +22,7 @@ from accounts.services.people import check_new_password, end_sessions, kill_link
 from audit.actors import Actor
 from audit.models import ChangeType
 from audit.services import record_password_change, record_security_event
+from emails.services import suppression
 
 LINK_LASTS = timedelta(hours=24)
 CODE_LASTS = timedelta(hours=1)
@@ -53,7 +54,10 @@ def sign_up(*, name: str, email: str, password: str, browser: str, actor: Actor,
     if user is None:
         try:
             with transaction.atomic():
-                user = User.objects.create(email=email, password=hashed, name=name, time_zone=time_zone)
+                problem = suppression.problem(email)
+                user = User.objects.create(
+                    email=email, password=hashed, name=name, time_zone=time_zone, email_problem=problem
+                )
                 _mail_proof(user, browser=tokens.digest(browser))
                 record_security_event(kind="signed_up", user=user, actor=actor)
             return

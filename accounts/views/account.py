@@ -32,6 +32,12 @@ def profile(request: HttpRequest) -> HttpResponse:
     rows = [
         {"key": "Name", "value": user.name or "Not given yet", "change_url": reverse("accounts:profile_name")},
         {"key": "Email", "value": user.email, "soft": proof, "change_url": reverse("accounts:email_change")},
+        {
+            "key": "Emails you get",
+            "value": "Reminders and news",
+            "change_url": reverse("emails:choices"),
+            "change_text": "Choose",
+        },
         {"key": "Phone", "value": user.phone or "Not given", "change_url": reverse("accounts:profile_phone")},
         {
             "key": "Time zone",

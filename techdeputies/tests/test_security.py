@@ -41,10 +41,11 @@ PUBLIC = {
     "accounts:email_change_undo",
     "booking:event_list",
     "booking:zone",
+    "emails:unsubscribe",
 }
 
-# Only vendors' posts and one-click unsubscribe may come without a token; none of these exists yet.
-WITHOUT_CSRF: set[str] = set()
+# Only vendors' posts and one-click unsubscribe may come without a token.
+WITHOUT_CSRF = {"emails:unsubscribe"}
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

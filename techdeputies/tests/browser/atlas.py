@@ -18,6 +18,8 @@ from billing.tests.factories import make_plan, make_subscriber
 from booking import services as booking
 from booking.models import Attendance, Booking, CalendarEvent, EventKind
 from booking.tests.factories import make_booking, make_event
+from emails import unsubscribing
+from emails.services import suppression
 from techdeputies.tests.browser.harness import Visitor
 from techdeputies.tests.browser.times import THURSDAY, offer
 from techdeputies.tests.browser.urls import STATUSES
@@ -47,6 +49,7 @@ def make_world() -> World:
         "unproven": make_user(email="unproven@example.com", email_verified=False),
         "used up": make_subscriber(plan=make_plan(display_name="Basic", session_limit=1), phone=PHONE),
         "asked": make_user(email="asked@example.com", must_change_password=True),
+        "bounced": make_user(email="gone@example.com"),
         "staff": rosa,
     }
     world.events = {
@@ -66,6 +69,7 @@ def make_world() -> World:
         "cancelled": booking.cancel_booking(booking=book(member, offer(hour=16))),
     }
     book(world.people["used up"], world.events["open"])
+    suppression.add(email="gone@example.com", type="bounce", reason="No such mailbox", is_at_mailgun=True)
     for hour in range(8, 20):
         make_booking(user=member, event=make_event(start_time=now - timedelta(days=9, hours=hour)))
     world.links = make_links(member)
@@ -84,7 +88,13 @@ def make_links(member: User) -> dict[str, str]:
         "reset": last_mail("password_reset")["button_url"],
         "change": last_mail("email_change_confirm")["button_url"],
         "undo": last_mail("email_change_notice")["button_url"],
+        "stop": unsubscribe_path(member.email, "news"),
+        "stop reminders": unsubscribe_path("reminded@example.com", "reminders"),
     }
+
+
+def unsubscribe_path(email: str, choice: str) -> str:
+    return reverse("emails:unsubscribe", args=[unsubscribing.make_token(email, choice)])
 
 
 @dataclass(frozen=True)
@@ -156,6 +166,16 @@ def save_display(visitor: Visitor, world: World) -> None:
     visitor.page.get_by_role("status").first.wait_for()
 
 
+def save_choices(visitor: Visitor, world: World) -> None:
+    visitor.press("Save what I get")
+    visitor.sees("You get the emails you have chosen")
+
+
+def stop_mail(visitor: Visitor, world: World) -> None:
+    visitor.press("Stop reminders before a session")
+    visitor.sees("Send them again")
+
+
 def other_week(world: World) -> str:
     return reverse("booking:event_list") + "?week=not-a-week&view=list"
 
@@ -207,6 +227,13 @@ SIGHTS: tuple[Sight, ...] = (
     plain("accounts:session_list", who="member"),
     plain("accounts:session_end", "leads to the list", "member"),
     plain("accounts:session_end_all", "leads to the list", "member"),
+    plain("emails:choices", who="member"),
+    plain("emails:choices", "mail comes back", "bounced"),
+    plain("emails:choices", "saved", "newcomer", act=save_choices),
+    plain("dashboard", "mail comes back", "bounced"),
+    mailed("emails:unsubscribe", "stop"),
+    Sight("emails:unsubscribe, stopped", lambda world: world.links["stop reminders"], act=stop_mail),
+    Sight("emails:unsubscribe, broken", lambda world: reverse("emails:unsubscribe", args=["broken"]), status=404),
     plain("booking:event_list"),
     plain("booking:event_list", "member", "member"),
     plain("booking:event_list", "without a plan", "newcomer"),
