@@ -18,7 +18,7 @@ from accounts.models import User
 from accounts.services import Device
 from accounts.signed_cookies import KNOWN_DEVICE, recall, remember
 
-PEOPLE_OF_A_DEVICE = 8
+PEOPLE_OF_A_DEVICE = 5
 SECRET_MAX_LENGTH = 200
 PATH_MAX_LENGTH = 1_000
 
@@ -80,10 +80,18 @@ def private(response: HttpResponse) -> HttpResponse:
 
 
 def open_session(request: HttpRequest, response: HttpResponse, user: User) -> HttpResponse:
-    """Sign ``user`` in under a fresh id, and mark the device as one of theirs."""
+    """Sign ``user`` in under a fresh id, and mark the device as one of theirs.
+
+    Not while the address is unproven: whoever signed up with somebody else's would leave a mark for later.
+    """
     if SESSION_KEY in request.session:
         request.session.flush()
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return mark_device(request, response, user) if user.email_verified else response
+
+
+def mark_device(request: HttpRequest, response: HttpResponse, user: User) -> HttpResponse:
+    """Remember that this very person has used this device. The oldest of several people is forgotten first."""
     device = device_of(request)
     people = [user.pk, *(pk for pk in device.people if pk != user.pk)][:PEOPLE_OF_A_DEVICE]
     remember(response, KNOWN_DEVICE, {"id": device.id or secrets.token_hex(8), "people": people})

@@ -1,6 +1,6 @@
 """What changes people, their devices and the proofs mailed to them."""
 
-from accounts.services.devices import end_all_sessions, end_session
+from accounts.services.devices import end_all_sessions, end_session, tell_of_new_device
 from accounts.services.email_change import confirm_email_change, request_email_change, undo_email_change
 from accounts.services.expiry import forget_expired
 from accounts.services.login import Device, log_in, note_log_out
@@ -24,6 +24,7 @@ __all__ = [
     "reset_link_owner",
     "reset_password",
     "sign_up",
+    "tell_of_new_device",
     "undo_email_change",
     "update_profile",
     "verify_by_code",

@@ -22,6 +22,7 @@ from accounts.web import (
     at_least,
     device_of,
     go_on,
+    mark_device,
     open_session,
     own_path,
     person,
@@ -170,6 +171,8 @@ def _after_proof(request: HttpRequest, proven: services.Proven) -> HttpResponse:
     else:
         response = redirect(f"{reverse('accounts:login')}{'?' + urlencode({'next': goal}) if goal else ''}")
         messages.success(request, "Thank you. Your address is confirmed. Now you can sign in.")
+    # Whoever reads the mailbox is the owner: this device is known from now on.
+    mark_device(request, response, proven.user)
     forget(response, VERIFY_LINK)
     forget(response, SIGNING_UP)
     return response
@@ -206,12 +209,13 @@ def login(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/login.html", {"form": LoginForm(), "next": goal})
     form = LoginForm(request.POST)
     if form.is_valid():
+        actor, device = Actor.from_request(request), device_of(request)
         try:
             user = services.log_in(
                 email=form.cleaned_data["email"],
                 password=form.cleaned_data["password"],
-                actor=Actor.from_request(request),
-                device=device_of(request),
+                actor=actor,
+                device=device,
             )
         except LimitReached as blocked:
             return too_many(request, blocked.retry_after_seconds)
@@ -220,6 +224,13 @@ def login(request: HttpRequest) -> HttpResponse:
         else:
             response = go_on(goal)
             open_session(request, response, user)
+            services.tell_of_new_device(
+                user=user,
+                device=device,
+                session_row=request.session.row_id,  # type: ignore[attr-defined]
+                actor=actor,
+                browser=_started(request)[1],
+            )
             if not user.email_verified and response["Location"] not in _pages_that_ask_for_the_proof():
                 messages.warning(request, "Please confirm your email address. You cannot book before that.")
             return response
