@@ -38,8 +38,9 @@ def calendar_file(booking: Booking, event: CalendarEvent, *, user: User, url: st
     if facts.place:
         item.add("location", facts.place)
     item.add("description", _description(facts, url, is_cancelled=method == "CANCEL"))
+    # Asked for by RFC 5546 in every method, PUBLISH too (its tables 3.2.1, 3.2.2 and 3.2.5).
+    item.add("organizer", _address(value("business_email"), value("business_name")))
     if method != "PUBLISH":
-        item.add("organizer", _address(value("business_email"), value("business_name")))
         attendee = _address(user.email, user.name or user.email)
         attendee.params["partstat"] = vText("ACCEPTED")
         attendee.params["rsvp"] = vText("FALSE")
