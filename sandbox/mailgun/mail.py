@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email import encoders
+from email import encoders, message_from_string
 from email.charset import QP, Charset
 from email.header import Header
 from email.message import Message
@@ -126,6 +126,9 @@ def _multipart(kind: str, parts: list[Message]) -> MIMEMultipart:
 def _attached(attachment: Attachment) -> Message:
     main, _, sub = attachment.content_type.partition("/")
     part = MIMEBase(main or "application", sub.partition(";")[0].strip() or "octet-stream")
+    kind = message_from_string(f"Content-Type: {' '.join(_plain(attachment.content_type).split())}\n\n")
+    for key, value in kind.get_params([])[1:]:
+        part.set_param(key, value)  # a calendar program goes by ``method=REQUEST``
     part.set_payload(attachment.content)
     encoders.encode_base64(part)
     name = " ".join(_plain(attachment.filename).split())
