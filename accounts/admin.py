@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
+from accounts.admin_mail import mail_panel
 from accounts.models import EmailChange, EmailVerificationToken, PasswordResetToken, Session, User
 from accounts.services.devices import end_all_sessions, end_session
 from accounts.services.passwords import send_reset_link
@@ -180,8 +181,11 @@ class UserAdmin(NoDeleteMixin, AuditedAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        may = self._may_act(request, self.get_object(request, object_id))
-        context = {"acts": [(name, words[0]) for name, words in ACTS.items()] if may else []}
+        person = self.get_object(request, object_id)
+        may = self._may_act(request, person)
+        context: dict[str, Any] = {"acts": [(name, words[0]) for name, words in ACTS.items()] if may else []}
+        if person is not None and request.user.has_perm("emails.view_emailjob"):
+            context["mail"] = mail_panel(person)
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def act_view(self, request: HttpRequest, pk: int, act: str) -> HttpResponse:

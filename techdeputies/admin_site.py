@@ -61,6 +61,14 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
 )
 
+# Pages that are no table: group -> address, name and the right they need.
+PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "mail": (
+        ("admin:emails_emailjob_queue", "Mail that waits", "emails.view_emailjob"),
+        ("admin:emails_emailjob_report", "Delivery report", "emails.view_emailjob"),
+    ),
+}
+
 
 class AdminSite(admin.AdminSite):
     site_title = "The Tech Deputies"
@@ -131,6 +139,11 @@ class AdminSite(admin.AdminSite):
                         "app_url": "",
                         "has_module_perms": True,
                         "models": found,
+                        "pages": [
+                            {"name": words, "url": reverse(address)}
+                            for address, words, right in PAGES.get(key, ())
+                            if request.user.has_perm(right)
+                        ],
                     }
                 )
         rest = list(models.values())

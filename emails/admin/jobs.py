@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
-from django.http import HttpRequest
-from django.utils.html import format_html
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from audit.actors import Actor
-from audit.mixins import ReadOnlyAdmin
 from emails import rendering, wording
+from emails.admin.queue_pages import QueuePages
 from emails.exceptions import TemplateFault, UnknownTemplate
-from emails.models import EmailDeliveryEvent, EmailJob
-from emails.services import retry
-from techdeputies.lib.admin_words import tag
+from emails.models import EmailJob, EmailTemplate
+from emails.services import retry, staff
+from emails.services.timeline import MOST_EVENTS, moment_words, result_words, steps
+from settings_app.services import business_zone
+from techdeputies.lib.admin_words import link_to, tag
 
 HIDDEN = "[hidden]"
+MOST_AT_ONCE = 500
+"""Mails that one action of the list goes through."""
 
 
 def text_without_secrets(job: EmailJob) -> str:
     """The mail as its reader sees it, with links and codes hidden. They are sealed, and stay so."""
+    if job.purged_at is not None:
+        day = moment_words(job.purged_at, business_zone())
+        return f"The text was thrown away on {day}, as that of all old mail is. What became of the mail is kept."
     try:
         words = wording.find(job.template_type)
         values = {**dict.fromkeys(words.variables, HIDDEN), **job.content.get("context", {})}
@@ -40,59 +47,46 @@ def text_without_secrets(job: EmailJob) -> str:
         return f"This mail cannot be shown: {fault}"
 
 
-class DeliveryInline(admin.TabularInline):
-    model = EmailDeliveryEvent
-    fields = ("timestamp", "event_type")
-    readonly_fields = fields
-    ordering = ("timestamp",)
-    extra = 0
-    can_delete = False
-    verbose_name_plural = "what the mail service said"
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(EmailJob)
-class EmailJobAdmin(ReadOnlyAdmin):
+class EmailJobAdmin(QueuePages):
     list_display = ("created_at", "state", "subject_words", "recipient_email", "priority", "due", "retry_count")
+    list_display_links = ("created_at", "subject_words")
     list_filter = ("status", "priority", "stream", "created_at")
-    ordering = ("-id",)
+    linked_lookups = ("template_type",)
+    ordering = ("-created_at",)
     search_fields = ("recipient_email",)
     search_help_text = "A whole mail address, or the name of a template."
-    actions = ("try_again",)
-    inlines = (DeliveryInline,)
-    fields = (
-        "state",
-        "template_type",
-        "recipient_email",
-        "recipient_name",
-        "subject",
-        "text",
-        "priority",
-        "stream",
-        "available_at",
-        "expires_at",
-        "sent_at",
-        "delivered_at",
-        "opened_at",
-        "clicked_at",
-        "bounced_at",
-        "bounce_reason",
-        "complained_at",
-        "complaint_type",
-        "retry_count",
-        "max_retries",
-        "last_error",
-        "message_id",
-        "occasion",
-        "created_at",
+    actions = ("try_again", "cancel")
+    change_list_template = "admin/emails/emailjob/change_list.html"
+    change_form_template = "admin/emails/emailjob/change_form.html"
+    fieldsets = (
+        (None, {"fields": ("state", "result", "recipient_email", "recipient_name", "subject", "wording", "tries")}),
+        ("What happened", {"fields": ("story",)}),
+        ("The words, with links and codes hidden", {"fields": ("text",)}),
+        (
+            "Details",
+            {
+                "fields": (
+                    "template_type",
+                    "priority",
+                    "stream",
+                    "available_at",
+                    "expires_at",
+                    "retry_count",
+                    "max_retries",
+                    "last_error",
+                    "complaint_type",
+                    "message_id",
+                    "occasion",
+                    "created_at",
+                    "purged_at",
+                )
+            },
+        ),
     )
-    readonly_fields = fields
+    readonly_fields = tuple(name for _title, part in fieldsets for name in part["fields"])
 
+    # --- the list ---------------------------------------------------------------------------------
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmailJob]:
         rows: QuerySet[EmailJob] = super().get_queryset(request)
         is_list = request.resolver_match is not None and not request.resolver_match.kwargs
@@ -120,20 +114,88 @@ class EmailJobAdmin(ReadOnlyAdmin):
     def due(self, row: EmailJob) -> Any:
         return row.available_at
 
+    # --- one mail ---------------------------------------------------------------------------------
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        may_act = self.has_retry_permission(request)
+        return super().change_view(request, object_id, form_url, {"may_act": may_act, **(extra_context or {})})
+
+    @admin.display(description="Did it arrive?")
+    def result(self, row: EmailJob) -> str:
+        return result_words(row, business_zone())
+
+    @admin.display(description="Timeline")
+    def story(self, row: EmailJob) -> SafeString:
+        """Each step with its time and who said it."""
+        zone = business_zone()
+        events = list(row.delivery_events.order_by("timestamp", "id")[: MOST_EVENTS + 1])
+        lines = format_html_join(
+            "",
+            '<li><span class="story-when">{}</span> <span>{}</span> <span class="story-who">{}</span></li>',
+            (
+                (moment_words(step.moment, zone) if step.moment else "Now", step.words, f"Told by {step.who}")
+                for step in steps(row, events[:MOST_EVENTS], zone)
+            ),
+        )
+        more = "" if len(events) <= MOST_EVENTS else "Mailgun told more. See the delivery events of this mail."
+        return format_html('<ol class="story">{}</ol>{}', lines, more)
+
+    @admin.display(description="Wording")
+    def wording(self, row: EmailJob) -> SafeString | str:
+        template = EmailTemplate.objects.filter(name=row.template_type).only("pk", "name").first()
+        version = f", version {row.template_version}" if row.template_version is not None else ""
+        return format_html("{}{}", link_to(template, row.template_type) or row.template_type, version)
+
+    @admin.display(description="Other tries of this mail")
+    def tries(self, row: EmailJob) -> SafeString | str:
+        first = _number_after_again(row.occasion)
+        earlier = EmailJob.objects.filter(pk=first).first() if first is not None else None
+        later = EmailJob.objects.filter(template_type=row.template_type, occasion=f"again:{row.pk}").first()
+        links = [
+            (words, link_to(job, f"{job.get_status_display()}, {moment_words(job.created_at, business_zone())}"))
+            for words, job in (("Before:", earlier), ("After:", later))
+            if job is not None
+        ]
+        return format_html_join(" ", "{} {}", links) or "None"
+
     @admin.display(description="Text")
     def text(self, row: EmailJob) -> SafeString:
         return format_html('<pre class="mail-text">{}</pre>', text_without_secrets(row))
 
+    # --- actions ----------------------------------------------------------------------------------
     @admin.action(description="Try again to send", permissions=["retry"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[EmailJob]) -> None:
         actor = Actor.from_request(request)
         self.run_each(
             request,
-            list(queryset.order_by("pk")),
+            self._bounded(request, queryset),
             lambda job: retry.try_again(job=job, actor=actor),
             verb="tried_again",
             done="queued again.",
         )
 
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("emails.change_emailjob")
+    @admin.action(description="Cancel (only what still waits)", permissions=["retry"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[EmailJob]) -> None:
+        actor = Actor.from_request(request)
+        self.run_each(
+            request,
+            self._bounded(request, queryset),
+            lambda job: staff.cancel(job=job, actor=actor),
+            verb="cancelled",
+            done="cancelled.",
+        )
+
+    def _bounded(self, request: HttpRequest, queryset: QuerySet[EmailJob]) -> list[EmailJob]:
+        jobs = list(queryset.order_by("pk")[: MOST_AT_ONCE + 1])
+        if len(jobs) > MOST_AT_ONCE:
+            self.message_user(
+                request, f"Only the first {MOST_AT_ONCE} were looked at. Please do it again.", messages.WARNING
+            )
+        return jobs[:MOST_AT_ONCE]
+
+
+def _number_after_again(occasion: str | None) -> int | None:
+    """The mail that an occasion ``again:<id>`` tries anew."""
+    word, _, number = (occasion or "").partition(":")
+    return int(number) if word == "again" and number.isdecimal() and len(number) < 19 else None

@@ -17,6 +17,7 @@ from accounts.services import sign_up
 from accounts.tests.factories import make_admin
 from billing.models import UserSubscription
 from booking.models import Booking, CalendarEvent
+from emails.models import EmailJob
 from sandbox.mailgun import StandIn
 from settings_app.models import Setting
 from techdeputies.groups import make_groups
@@ -33,6 +34,10 @@ OWN_PAGES: dict[str, tuple[type[models.Model] | None, tuple[str, ...]]] = {
     "accounts_user_act": (User, ("reset",)),
     "billing_usersubscription_grant": (None, ()),
     "billing_usersubscription_end": (UserSubscription, ()),
+    "emails_emailjob_queue": (None, ()),
+    "emails_emailjob_report": (None, ()),
+    "emails_emailjob_resume": (None, ()),
+    "emails_emailjob_act": (EmailJob, ("again",)),
     "booking_calendarevent_cancel": (CalendarEvent, ()),
     "booking_booking_book": (None, ()),
     "booking_booking_move": (Booking, ()),
