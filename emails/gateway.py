@@ -128,11 +128,26 @@ def look_up(message_id: str, *, attempted_at: datetime) -> datetime | None:
     Its logs lag behind by up to a minute, so ask no sooner. Raises LookUpUnavailable without a read key and
     for any answer that is neither yes nor no.
     """
-    if not settings.MAILGUN_READ_API_KEY:
+    found = _logged(message_id, since=attempted_at, limit=10)
+    return _moment_of(found[0]) if found else None
+
+
+def events_of(message_id: str, *, since: datetime) -> list[Any]:
+    """What Mailgun's logs hold about the mail with this id, oldest first. Raises LookUpUnavailable."""
+    return _logged(message_id, since=since, limit=300)
+
+
+def can_look_up() -> bool:
+    """Without a second key nothing can be looked up: a sending key may only send."""
+    return bool(settings.MAILGUN_READ_API_KEY)
+
+
+def _logged(message_id: str, *, since: datetime, limit: int) -> list[Any]:
+    if not can_look_up():
         raise LookUpUnavailable("There is no key for look-ups.")
     vendor: Any = settings.ANYMAIL
     wanted: Any = {
-        "start": format_datetime((attempted_at - LOOK_UP_MARGIN).astimezone(UTC)),
+        "start": format_datetime((since - LOOK_UP_MARGIN).astimezone(UTC)),
         "filter": {
             "AND": [
                 {
@@ -142,7 +157,7 @@ def look_up(message_id: str, *, attempted_at: datetime) -> datetime | None:
                 }
             ]
         },
-        "pagination": {"limit": 10, "sort": "timestamp:asc"},
+        "pagination": {"limit": limit, "sort": "timestamp:asc"},
         "include_totals": False,
     }
     try:
@@ -154,11 +169,9 @@ def look_up(message_id: str, *, attempted_at: datetime) -> datetime | None:
         )
         if response.status_code != 200:
             raise LookUpUnavailable(f"The look-up was answered with {response.status_code}.")
-        items = response.json()["items"]
-        found = [item for item in items if _id_of(item) == message_id]
+        return [item for item in response.json()["items"] if _id_of(item) == message_id]
     except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LookUpUnavailable(f"The look-up failed: {type(error).__name__}.") from error
-    return _moment_of(found[0]) if found else None
 
 
 # --- Building -------------------------------------------------------------------------------------------
@@ -294,7 +307,7 @@ def _moment_of(item: Any) -> datetime:
 SUPPRESSION_LISTS = ("bounces", "complaints", "unsubscribes")
 
 
-def clear_suppression(address: str) -> None:
+def clear_suppression(address: str, *, timeout: tuple[float, float] | None = None) -> None:
     """Take an address off all three lists of our domain. Twice does no harm. Raises MailgunUnreachable.
 
     The sending key may not do this; the other key must have the role "developer".
@@ -310,7 +323,7 @@ def clear_suppression(address: str) -> None:
             response = _reader().delete(
                 f"{whole}/{name}/{quote_path(address, safe='@')}",
                 auth=("api", settings.MAILGUN_READ_API_KEY),
-                timeout=vendor.get("REQUESTS_TIMEOUT", (3, 10)),
+                timeout=timeout or vendor.get("REQUESTS_TIMEOUT", (3, 10)),
             )
         except requests.RequestException as error:
             raise MailgunUnreachable from error
@@ -324,5 +337,8 @@ def clear_suppression(address: str) -> None:
 
 
 def _is_not_listed(response: requests.Response) -> bool:
-    """A 404 that means "not on this list". The 404 of a wrong domain or path says something else."""
-    return response.status_code == 404 and "not found in" in response.text
+    """A 404 that means "not on this list", or a 400: what is no address cannot be listed.
+
+    The 404 of a wrong domain or path says something else.
+    """
+    return response.status_code == 400 or (response.status_code == 404 and "not found in" in response.text)

@@ -101,13 +101,14 @@ def render(
     site: Mapping[str, str],
     recipient_name: str = "",
     subject_line: str = "",
+    choice_url: str = "",
 ) -> Rendered:
     """Subject, text and HTML of one mail; ``subject_line`` is used as it is where the queue holds one already.
 
     ``context`` includes the secrets, ``site`` is ``site_values()``, asked once per batch: this function runs in
     sender threads and must not touch the database. Raises TemplateFault, with the template's name and the fault.
     """
-    values = {**context, **_common(site, recipient_name)}
+    values = {**context, **_common(site, recipient_name), "choice_url": choice_url}
     try:
         title = subject_line or _one_line(_fill(wording.subject, values, html=False))
         text = _text_body(wording, values)

@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 
 from emails.exceptions import TemplateFault, UnknownTemplate
-from emails.models import EmailTemplate, Priority, Stream
+from emails.models import Choice, EmailTemplate, Priority, Stream
 
 FOLDER: Path = settings.BASE_DIR / "templates" / "emails" / "messages"
 KEEP_SECONDS = 5.0
@@ -39,6 +39,8 @@ class Wording:
     stream: str
     priority: str
     is_active: bool = True
+    choice: str = ""
+    version: int = 0
 
 
 def find(name: str) -> Wording:
@@ -86,6 +88,7 @@ def read_folder(folder: Path) -> Wording:
             variables=dict(meta["variables"]),
             stream=Stream(meta.get("stream", Stream.SERVICE)).value,
             priority=Priority(meta.get("priority", Priority.NORMAL)).value,
+            choice=Choice(meta.get("choice", Choice.NONE)).value,
         )
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise TemplateFault(f"The message files of {folder.name} cannot be used: {error!r}.") from error
@@ -102,6 +105,8 @@ def _from_row(row: EmailTemplate) -> Wording:
         stream=row.stream,
         priority=row.priority,
         is_active=row.is_active,
+        choice=row.choice,
+        version=row.version,
     )
 
 

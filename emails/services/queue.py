@@ -1,43 +1,69 @@
-"""The four statements of the queue: claim, take over, settle, count. Each is short and stands alone.
+"""The statements of the queue: claim, take over, settle. Each is short and stands alone.
 
-A row is held by ``lease_token`` until ``lease_until``, both by the database's clock. Every write after the
-claim names the token, so a worker that was frozen past its lease changes nothing when it thaws.
+A row is held by ``lease_token`` until ``lease_until``, both by the database's clock. What is written after the
+claim names the token, so a worker that was frozen past its lease changes nothing when it thaws. One thing
+outlives the lease: that Mailgun took the mail. It is proof, whoever brings it, and keeps the mail from going
+out again.
 """
 
 from __future__ import annotations
 
+import json
 import uuid
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
-from emails.models import EmailJob, EmailStatus, Stream, SuppressionType
+from emails.models import Choice, EmailStatus, Stream, SuppressionType
 
 LEASE_SECONDS = 120
 
-# As in the index email_job_claim, so that the claim reads no more than its batch.
+EVERY_RANK = 3
+URGENT_RANK = 1
+CRITICAL_RANK = 0
+"""How far down a claim looks: all mail, high and critical mail, critical mail alone."""
+
+# As in the index email_job_claim, word for word, or the claim would not use it.
 _RANK = (
     "CASE WHEN priority = 'critical' THEN 0 WHEN priority = 'high' THEN 1 WHEN priority = 'normal' THEN 2 ELSE 3 END"
 )
 
 _COLUMNS = """
 job.id, job.template_type, job.occasion, job.stream, job.priority, job.recipient_email, job.recipient_name,
-job.subject, job.content, job.status, job.message_id, job.available_at, job.retry_count, job.max_retries,
-job.lease_token, job.last_attempt_at
+job.subject, job.content, job.message_id, job.available_at, job.retry_count, job.max_retries, job.lease_token,
+job.last_attempt_at
+"""
+
+# One index range for each rank, read in order and only as far as the batch goes: rows that are due later, or of
+# a rank that is not reached, are not looked at. The ranks are tried one after another until the batch is full.
+_DUE_BY_RANK = """
+    SELECT found.id, found.recipient_email
+      FROM (VALUES {ranks}) AS ranks(rank)
+     CROSS JOIN LATERAL (
+           SELECT id, recipient_email
+             FROM email_jobs
+            WHERE status = 'queued' AND {rank} = ranks.rank AND available_at <= STATEMENT_TIMESTAMP()
+            ORDER BY available_at, id
+            LIMIT %(limit)s
+              FOR UPDATE SKIP LOCKED
+           ) AS found
+     LIMIT %(limit)s
+"""
+
+_DUE_BY_AGE = """
+    SELECT id, recipient_email
+      FROM email_jobs
+     WHERE status = 'queued' AND available_at <= STATEMENT_TIMESTAMP()
+     ORDER BY available_at, id
+     LIMIT %(limit)s
+       FOR UPDATE SKIP LOCKED
 """
 
 _CLAIM = """
-WITH due AS MATERIALIZED (
-    SELECT id, recipient_email
-      FROM email_jobs
-     WHERE status = 'queued' AND available_at <= STATEMENT_TIMESTAMP(){only}
-     ORDER BY {order}
-     LIMIT %(limit)s
-       FOR UPDATE SKIP LOCKED
-)
+WITH due AS MATERIALIZED ({due})
 UPDATE email_jobs AS job
    SET status = 'sending',
        lease_token = %(token)s,
@@ -47,12 +73,14 @@ UPDATE email_jobs AS job
        message_id = COALESCE(job.message_id, 'job-' || job.id || '.'
                              || left(replace(gen_random_uuid()::text, '-', ''), 16) || '@' || %(domain)s)
   FROM due
-  LEFT JOIN email_suppressions AS stop
-    ON lower(stop.email) = lower(due.recipient_email)
-   AND (stop.expires_at IS NULL OR stop.expires_at > STATEMENT_TIMESTAMP())
+  LEFT JOIN email_suppressions AS stop ON lower(stop.email) = lower(due.recipient_email)
+  LEFT JOIN email_preferences AS wish ON lower(wish.email) = lower(due.recipient_email)
  WHERE job.id = due.id
-RETURNING {columns}, stop.type AS suppression,
-          COALESCE(job.expires_at <= STATEMENT_TIMESTAMP(), FALSE) AS is_expired
+RETURNING {columns},
+          COALESCE(job.expires_at <= STATEMENT_TIMESTAMP(), FALSE),
+          stop.id, stop.xmin::text, stop.type, stop.is_at_mailgun,
+          COALESCE(stop.expires_at <= STATEMENT_TIMESTAMP(), FALSE),
+          wish.wants_news, wish.wants_reminders
 """
 
 _TAKE_OVER = """
@@ -69,13 +97,17 @@ UPDATE email_jobs AS job
        updated_at = STATEMENT_TIMESTAMP()
   FROM stuck
  WHERE job.id = stuck.id
-RETURNING {columns}, STATEMENT_TIMESTAMP() - job.last_attempt_at AS attempt_age
+RETURNING {columns}, STATEMENT_TIMESTAMP() - job.last_attempt_at
 """
 
+# "sent" is written whoever holds the row, for it is proof; but never over what an event has told already. All
+# else only under our own token.
 _SETTLE = """
 UPDATE email_jobs AS job
-   SET status = news.status,
-       last_error = CASE WHEN news.status = 'sent' THEN NULL ELSE COALESCE(news.error, job.last_error) END,
+   SET status = CASE WHEN news.status <> 'sent' OR job.status IN ('queued', 'sending', 'cancelled')
+                     THEN news.status ELSE job.status END,
+       last_error = CASE WHEN news.status <> 'sent' THEN COALESCE(news.error, job.last_error)
+                         WHEN job.status NOT IN ('queued', 'sending', 'cancelled') THEN job.last_error END,
        retry_count = job.retry_count + news.retries,
        available_at = CASE WHEN news.status = 'queued' AND news.wait > 0
                            THEN STATEMENT_TIMESTAMP() + news.wait * INTERVAL '1 second' ELSE job.available_at END,
@@ -86,14 +118,62 @@ UPDATE email_jobs AS job
                       THEN COALESCE(job.sent_at, news.sent_at, STATEMENT_TIMESTAMP()) ELSE job.sent_at END,
        subject = COALESCE(news.subject, job.subject),
        message_id = COALESCE(news.message_id, job.message_id),
+       template_version = COALESCE(news.template_version, job.template_version),
        content = CASE WHEN news.status NOT IN ('queued', 'sending') AND jsonb_exists(job.content, 'secrets')
                       THEN job.content || '{"secrets": null}'::jsonb ELSE job.content END,
        updated_at = STATEMENT_TIMESTAMP()
   FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[], %s::int[], %s::float8[], %s::timestamptz[],
-              %s::text[], %s::text[])
-       AS news(id, token, status, error, retries, wait, sent_at, subject, message_id)
- WHERE job.id = news.id AND job.status = 'sending' AND job.lease_token = news.token
+              %s::text[], %s::text[], %s::int[])
+       AS news(id, token, status, error, retries, wait, sent_at, subject, message_id, template_version)
+ WHERE job.id = news.id
+   AND ((job.status = 'sending' AND job.lease_token = news.token) OR news.status = 'sent')
 """
+
+# ``xmin`` is the row's version: a complaint that came in since then is left as it is.
+_CLEARED = """
+UPDATE email_suppressions AS stop
+   SET is_at_mailgun = FALSE
+  FROM unnest(%s::bigint[], %s::text[]) AS cleared(id, version)
+ WHERE stop.id = cleared.id AND stop.xmin::text = cleared.version AND stop.is_at_mailgun
+"""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The row of ``email_suppressions`` that names the address, as it was at the claim."""
+
+    id: int
+    version: str
+    type: str
+    is_at_mailgun: bool
+    is_over: bool
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row that is ours for the time of its lease."""
+
+    id: int
+    template_type: str
+    occasion: str | None
+    stream: str
+    priority: str
+    recipient_email: str
+    recipient_name: str | None
+    subject: str
+    content: dict[str, Any]
+    message_id: str
+    available_at: datetime
+    retry_count: int
+    max_retries: int
+    lease_token: uuid.UUID
+    last_attempt_at: datetime
+    is_expired: bool = False
+    stop: Stop | None = None
+    wishes: dict[str, bool] | None = None
+    """What the owner of the address wants, by choice; None where nothing was ever chosen."""
+    attempt_age: timedelta = field(default=timedelta())
+    """Since the last try; known only when taken over."""
 
 
 @dataclass(frozen=True)
@@ -109,59 +189,92 @@ class Outcome:
     sent_at: datetime | None = None
     subject: str | None = None
     message_id: str | None = None
+    template_version: int | None = None
+    cleared: Stop | None = None
+    """Taken off Mailgun's own lists on the way."""
 
 
-def claim(*, limit: int, critical_only: bool = False, oldest_first: bool = False) -> list[Any]:
+def claim(*, limit: int, lowest_rank: int = EVERY_RANK, oldest_first: bool = False) -> list[Job]:
     """Take up to ``limit`` due jobs, in the order to send them.
 
-    Each carries ``suppression`` (the type that names its address, or None) and ``is_expired``. The
-    Message-Id is fixed here, before the first post, and stays the same for every try.
+    Each carries what stands in the way of its address. The Message-Id is fixed here, before the first post,
+    and stays the same for every try.
     """
-    sql = _CLAIM.format(
-        columns=_COLUMNS,
-        only=f" AND {_RANK} = 0" if critical_only else "",
-        order="available_at, id" if oldest_first else f"{_RANK}, available_at, id",
-    )
-    jobs = _run(sql, limit=limit, domain=settings.MAILGUN_SENDER_DOMAIN)
+    jobs = [_claimed(row) for row in _run(claim_sql(lowest_rank, oldest_first), limit, settings.MAILGUN_SENDER_DOMAIN)]
     ranks = {"critical": 0, "high": 1, "normal": 2, "low": 3}
     return sorted(jobs, key=lambda job: (0 if oldest_first else ranks[job.priority], job.available_at, job.id))
 
 
-def take_over(*, limit: int) -> list[Any]:
+def claim_sql(lowest_rank: int = EVERY_RANK, oldest_first: bool = False) -> str:
+    """The claim's statement, with the parameters ``limit``, ``token``, ``lease`` and ``domain``."""
+    ranks = ", ".join(f"({rank})" for rank in range(lowest_rank + 1))
+    due = _DUE_BY_AGE if oldest_first else _DUE_BY_RANK.format(ranks=ranks, rank=_RANK)
+    return _CLAIM.format(due=due, columns=_COLUMNS)
+
+
+def take_over(*, limit: int) -> list[Job]:
     """Lease anew what a killed worker held, and what waits for its look-up; each carries ``attempt_age``."""
-    return _run(_TAKE_OVER.format(columns=_COLUMNS), limit=limit)
+    return [_job(row, attempt_age=row[15]) for row in _run(_TAKE_OVER.format(columns=_COLUMNS), limit)]
 
 
 def settle(outcomes: list[Outcome]) -> int:
-    """Write a group of outcomes at once; returns how many rows were still ours."""
+    """Write a group of outcomes at once; returns how many rows took them."""
     if not outcomes:
         return 0
+    ordered = sorted(outcomes, key=lambda outcome: outcome.job_id)
     columns: Any = [
-        [outcome.job_id for outcome in outcomes],
-        [outcome.lease_token for outcome in outcomes],
-        [outcome.status.value for outcome in outcomes],
-        [outcome.error[:2000] if outcome.error else None for outcome in outcomes],
-        [outcome.retries for outcome in outcomes],
-        [outcome.wait_seconds for outcome in outcomes],
-        [outcome.sent_at for outcome in outcomes],
-        [outcome.subject for outcome in outcomes],
-        [outcome.message_id or None for outcome in outcomes],
+        [outcome.job_id for outcome in ordered],
+        [outcome.lease_token for outcome in ordered],
+        [outcome.status.value for outcome in ordered],
+        [outcome.error[:2000] if outcome.error else None for outcome in ordered],
+        [outcome.retries for outcome in ordered],
+        [outcome.wait_seconds for outcome in ordered],
+        [outcome.sent_at for outcome in ordered],
+        [outcome.subject for outcome in ordered],
+        [outcome.message_id or None for outcome in ordered],
+        [outcome.template_version for outcome in ordered],
     ]
+    cleared = [outcome.cleared for outcome in ordered if outcome.cleared]
     with connection.cursor() as cursor:
         cursor.execute(_SETTLE, columns)
-        return cursor.rowcount
+        kept: int = cursor.rowcount
+        if cleared:
+            cursor.execute(_CLEARED, [[stop.id for stop in cleared], [stop.version for stop in cleared]])
+    return kept
 
 
-def is_suppressed(suppression: str | None, stream: str) -> bool:
-    """Bounce stops all; complaint and staff's stop all but security mail; unsubscribe stops news."""
-    if suppression is None:
-        return False
-    if suppression == SuppressionType.BOUNCE:
-        return True
-    if suppression == SuppressionType.UNSUBSCRIBE:
-        return stream == Stream.NEWS
-    return stream != Stream.SECURITY
+def why_stopped(job: Job, choice: str) -> str:
+    """The cause for which this mail must not go to its address, or "".
+
+    A bounce stops all; a complaint or staff's stop leaves security mail. ``choice`` is what a person may say
+    no to in order not to get it: their own word counts, and without one an unsubscribe does.
+    """
+    kind = job.stop.type if job.stop and not job.stop.is_over else ""
+    if kind == SuppressionType.BOUNCE:
+        return kind
+    if kind in {SuppressionType.COMPLAINT, SuppressionType.MANUAL} and job.stream != Stream.SECURITY:
+        return kind
+    choice = choice or (Choice.NEWS.value if job.stream == Stream.NEWS else "")
+    if choice and (kind == SuppressionType.UNSUBSCRIBE if job.wishes is None else not job.wishes[choice]):
+        return SuppressionType.UNSUBSCRIBE.value
+    return ""
 
 
-def _run(sql: str, **values: Any) -> list[Any]:
-    return list(EmailJob.objects.raw(sql, {"token": uuid.uuid4(), "lease": LEASE_SECONDS, **values}))
+def _claimed(row: Any) -> Job:
+    return _job(
+        row,
+        is_expired=row[15],
+        stop=Stop(*row[16:21]) if row[16] is not None else None,
+        wishes={Choice.NEWS.value: row[21], Choice.REMINDERS.value: row[22]} if row[21] is not None else None,
+    )
+
+
+def _job(row: Any, **more: Any) -> Job:
+    return Job(*row[:8], json.loads(row[8]), *row[9:15], **more)
+
+
+def _run(sql: str, limit: int, domain: str = "") -> list[Any]:
+    values = {"token": uuid.uuid4(), "lease": LEASE_SECONDS, "limit": limit, "domain": domain}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall()

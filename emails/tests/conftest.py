@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emails import wording
-from emails.services import breaker, delivery
+from emails.services import breaker, delivery, throttle
 from sandbox.mailgun import StandIn
 
 
@@ -34,6 +34,7 @@ def mailgun(_mailgun_server: StandIn, settings: Any) -> StandIn:
 @pytest.fixture(autouse=True)
 def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(delivery, "_claims", itertools.count())
+    monkeypatch.setattr(throttle, "rate", lambda: 0.0)
     wording.forget()
     breaker.reset()
     yield

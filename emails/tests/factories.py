@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 from typing import Any
+
+from django.db.models import F
 
 from emails.models import EmailJob, EmailSuppression, EmailTemplate, SuppressionType
 
@@ -44,3 +47,8 @@ def make_suppression(**fields: Any) -> EmailSuppression:
         "type": SuppressionType.BOUNCE,
     }
     return EmailSuppression.objects.create(**{**values, **fields})
+
+
+def age(job: EmailJob, **fields: timedelta) -> None:
+    """Move the row's moments into the past."""
+    EmailJob.objects.filter(pk=job.pk).update(**{name: F(name) - gap for name, gap in fields.items()})

@@ -23,7 +23,7 @@ def queued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the tasks that were queued."""
     names: list[str] = []
     for task in (tasks.drain_outbox, tasks.drain_critical):
-        monkeypatch.setattr(task, "apply_async", lambda name=task.name, **options: names.append(name))
+        monkeypatch.setattr(task, "apply_async", lambda *args, name=task.name, **options: names.append(name))
     return names
 
 
@@ -74,7 +74,7 @@ def test_a_run_that_ends_before_the_queue_asks_for_another(
 
 
 def test_a_dead_broker_does_not_break_a_run(mailgun: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    def dead(**options: Any) -> None:
+    def dead(*args: Any, **options: Any) -> None:
         raise ConnectionError
 
     monkeypatch.setattr(tasks.drain_outbox, "apply_async", dead)
