@@ -149,10 +149,12 @@ class Stage:
         self._finish(["sandbox.prepare"], self.env)
         self._finish(["django", "collectstatic", "--noinput", "--verbosity", "0", "--settings", PRODUCT], self.env)
 
-    def ask(self, project: str, module: str, question: object = None) -> dict[str, Any]:
+    def ask(
+        self, project: str, module: str, question: object = None, env: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """The JSON that ``main()`` of a module of ours prints last inside a Django project."""
-        env = self.bare_env if project == BARE else self.env
-        output = self._finish(["benchmarks.inside", project, module], env, json.dumps(question))
+        usual = self.bare_env if project == BARE else self.env
+        output = self._finish(["benchmarks.inside", project, module], env or usual, json.dumps(question))
         facts: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
         return facts
 

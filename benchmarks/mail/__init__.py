@@ -1,0 +1,1 @@
+"""Mail: how fast the queue is drained, how it grows, and what it does on bad days."""
