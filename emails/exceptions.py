@@ -51,3 +51,7 @@ class BodyIsGone(DomainError):
 
 class NotWaiting(DomainError):
     message = "Only a mail that still waits can be cancelled. This one does not wait any more."
+
+
+class NothingToApply(DomainError):
+    message = "Only a post that failed or matched no mail can be tried again, and only while its body is kept."

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import structlog
 from celery import Task, shared_task
 from django.core.cache import cache
 
-from emails.services import alarms, delivery, retention
+from emails.services import alarms, delivery, inbox, reconcile, retention, suppression
 from techdeputies.lib import heartbeat
 
 logger = structlog.get_logger(__name__)
@@ -39,6 +42,12 @@ def purge_old() -> None:
 
 
 @shared_task
+def clear_expired_suppressions() -> None:
+    """Let mail go again to addresses whose stop has ended, at Mailgun too."""
+    suppression.clear_expired()
+
+
+@shared_task
 def sound_alarms() -> None:
     """Tell loudly what must not go unseen."""
     alarms.check()
@@ -48,6 +57,24 @@ def sound_alarms() -> None:
 def show_life() -> None:
     """Leave the sign of life that ``/readyz`` looks for."""
     heartbeat.beat()
+
+
+@shared_task
+def apply_posts() -> None:
+    """Let what Mailgun posted act on the mails; a second run at the same time finds other posts or none."""
+    cache.delete(wake_key(apply_posts.name))
+    if inbox.apply_waiting().has_more:
+        _queue(apply_posts)
+
+
+@shared_task
+def reconcile_silent(after: list[Any] | None = None) -> None:
+    """Look up mails that nothing was heard of. Goes on in a new run behind ``after``: moment and number of a mail."""
+    place = (datetime.fromisoformat(after[0]), int(after[1])) if after else None
+    report = reconcile.reconcile(after=place)
+    if report.place is not None:
+        after_words = [report.place[0].isoformat(), report.place[1]]
+        _queue(reconcile_silent, expires=3600, kwargs={"after": after_words})
 
 
 def wake_key(task_name: str) -> str:
@@ -63,9 +90,9 @@ def _drain(task: Task, *, critical_only: bool) -> None:
         _queue(task)
 
 
-def _queue(task: Task) -> None:
+def _queue(task: Task, *, expires: int = 60, **options: Any) -> None:
     try:
-        task.apply_async(retry=False, expires=60)
+        task.apply_async(retry=False, expires=expires, **options)
     except Exception as error:
         # The rows are the truth: the beat's next run finds them.
         logger.warning("mail_wake_failed", error=type(error).__name__)

@@ -19,6 +19,7 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),
     path("booking/", include("booking.urls")),
     path("emails/", include("emails.urls")),
+    path("", include("emails.machine_urls")),
     path("admin/", admin.site.urls),
 ]
 

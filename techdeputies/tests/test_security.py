@@ -41,11 +41,12 @@ PUBLIC = {
     "accounts:email_change_undo",
     "booking:event_list",
     "booking:zone",
+    "mailgun_webhook",
     "emails:unsubscribe",
 }
 
 # Only vendors' posts and one-click unsubscribe may come without a token.
-WITHOUT_CSRF = {"emails:unsubscribe"}
+WITHOUT_CSRF = {"emails:unsubscribe", "mailgun_webhook"}
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -274,4 +274,4 @@ TROUBLES = tuple(
 )
 
 # Answers for machines, and files: no pages.
-NOT_PAGES = {"livez", "readyz", "booking:booking_calendar"}
+NOT_PAGES = {"livez", "readyz", "mailgun_webhook", "booking:booking_calendar"}
