@@ -90,6 +90,7 @@ def strictly_parsed(raw: bytes, method: str) -> Any:
     for name in ("PRODID", "VERSION", "METHOD", "CALSCALE"):
         assert len([line for line in lines if line.startswith(f"{name}:")]) == 1
     assert (calendar["VERSION"], calendar["METHOD"], calendar["CALSCALE"]) == ("2.0", method, "GREGORIAN")
+    session: Any
     (session,) = calendar.walk("VEVENT")
     assert not [part.errors for part in calendar.walk() if part.errors]
     own = [name for name, _ in session.property_items(recursive=False)]

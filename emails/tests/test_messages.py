@@ -280,6 +280,13 @@ def test_a_fact_that_is_not_known_leaves_no_gap(name: str, variable: str) -> Non
     assert not re.search(r"^[A-Z][a-z ]+: $", bare.text, re.MULTILINE)
 
 
+def test_on_a_phone_a_fact_stands_under_its_name_without_a_line_between_and_a_code_is_not_torn() -> None:
+    phone = filled("gift_card_for_recipient").html.partition("@media (max-width:600px){")[2].partition("\n}")[0]
+
+    assert ".fact td.v{padding-bottom:12px!important;border-top:0!important}" in phone
+    assert ".code{font-size:26px!important" in phone
+
+
 def test_news_may_come_without_a_button() -> None:
     bare = filled("news", button_url="", button_text="")
 
