@@ -48,6 +48,8 @@ class Settler:
             self.flush()
 
     def flush(self) -> None:
+        if not self._waiting:
+            return
         outcomes, self._waiting = self._waiting, []
         kept = settle(outcomes)
         self._report.sent += sum(outcome.status == EmailStatus.SENT for outcome in outcomes)

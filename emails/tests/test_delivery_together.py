@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 
 from emails.models import EmailJob, EmailStatus
-from emails.services import delivery, queue
+from emails.services import delivery, queue, settling
 from emails.tests.factories import age, make_job
 from sandbox.mailgun import StandIn
 
@@ -98,3 +99,71 @@ def test_connections_are_kept_and_shared(mailgun: StandIn, settings: Any) -> Non
 
     assert delivery.drain(batch_size=20).sent == 60
     assert mailgun.connections - before <= 4
+
+
+def test_a_late_yes_of_mailgun_keeps_the_mail_from_going_out_again(mailgun: StandIn) -> None:
+    job = make_job()
+    (mine,) = queue.claim(limit=1)
+    age(job, lease_until=timedelta(minutes=5))
+    (theirs,) = queue.take_over(limit=1)
+    queue.settle([queue.Outcome(theirs.id, theirs.lease_token, EmailStatus.QUEUED, "not known", retries=1)])
+
+    assert queue.settle([queue.Outcome(mine.id, mine.lease_token, EmailStatus.SENT, template_version=3)]) == 1
+
+    job.refresh_from_db()
+    assert (job.status, job.last_error, job.template_version) == ("sent", None, 3)
+    assert delivery.drain().claimed == 0
+
+
+@pytest.mark.parametrize("status", ["delivered", "opened", "failed", "bounced", "complained"])
+def test_the_answer_never_takes_back_what_an_event_has_told(mailgun: StandIn, status: str) -> None:
+    job = make_job(content={"context": {}, "secrets": "sealed"})
+    (mine,) = queue.claim(limit=1)
+    EmailJob.objects.filter(pk=job.pk).update(status=status, last_error="said by an event", lease_token=None)
+
+    queue.settle([queue.Outcome(mine.id, mine.lease_token, EmailStatus.SENT, template_version=3)])
+
+    job.refresh_from_db()
+    assert (job.status, job.last_error, job.template_version) == (status, "said by an event", 3)
+    assert job.sent_at is not None
+    assert job.content["secrets"] is None
+
+
+def test_outcomes_survive_a_database_that_goes_away(mailgun: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = make_job()
+    settle = queue.settle
+    tries: list[int] = []
+
+    def restarting(outcomes: list[Any]) -> int:
+        tries.append(len(outcomes))
+        if len(tries) < 3:
+            raise OperationalError("terminating connection due to administrator command")
+        return settle(outcomes)
+
+    monkeypatch.setattr(queue, "settle", restarting)
+    monkeypatch.setattr(settling, "SETTLE_AGAIN_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(settling, "connection", SimpleNamespace(in_atomic_block=False, close=lambda: None))
+
+    assert delivery.drain().sent == 1
+    job.refresh_from_db()
+    assert (job.status, tries) == ("sent", [1, 1, 1])
+
+
+def test_a_claim_that_fails_leaves_no_answer_behind(mailgun: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(4):
+        make_job()
+    claim = queue.claim
+    calls: list[int] = []
+
+    def second_fails(**options: Any) -> list[queue.Job]:
+        calls.append(1)
+        if len(calls) == 2:
+            raise OperationalError("the database system is starting up")
+        return claim(**options)
+
+    monkeypatch.setattr(queue, "claim", second_fails)
+    with pytest.raises(OperationalError):
+        delivery.drain(batch_size=2)
+
+    assert EmailJob.objects.filter(status="sent").count() == 2
+    assert EmailJob.objects.filter(status="queued").count() == 2
