@@ -11,12 +11,16 @@ from types import FrameType
 
 from benchmarks.bookings import BookingResults, MiniVisitors, check_rows, count_bookings, measure_bookings
 from benchmarks.cpu import memory_mb
+from benchmarks.mail import shape as mail_shape
+from benchmarks.mail.measure import measure_growth, measure_mail
+from benchmarks.mail.report import MailResults, growth_table, mail_section
 from benchmarks.measure import Meter, Series
 from benchmarks.pages import Page, PageResults, all_pages, measure_pages
 from benchmarks.people import Visitors, words_of
 from benchmarks.report import Facts, Report, document, make_report, postgres_version
 from benchmarks.shape import FULL, QUICK, READERS, Windows
 from benchmarks.stage import BARE, PRODUCT, ROOT, Stage, WebServer
+from benchmarks.table import Target
 from sandbox.errors import Refusal
 
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -57,7 +61,7 @@ def count_statements(stage: Stage, visitors: Visitors, pages: list[Page]) -> dic
     return stage.ask(PRODUCT, "benchmarks.statements", question)
 
 
-def run(windows: Windows) -> tuple[Report, str]:
+def run(windows: Windows, load: mail_shape.Load, sizes: tuple[int, ...]) -> tuple[Report, str]:
     with Stage(say) as stage:
         say("Making the databases …")
         stage.prepare()
@@ -87,7 +91,27 @@ def run(windows: Windows) -> tuple[Report, str]:
         for words in facts.unexpected:
             say(words)
         postgres = postgres_version(stage.postgres.install / "bin" / "postgres")
-    return make_report(results, booked, facts), postgres
+        product.stop()
+        bare.stop()
+        mail, letter = measure_mail(stage, load, sizes=sizes, say=say)
+    report = make_report(results, booked, facts)
+    report.mail = mail_section(mail, letter)
+    report.targets += mail.targets
+    return report, postgres
+
+
+def run_part(part: str, load: mail_shape.Load, sizes: tuple[int, ...]) -> list[Target]:
+    """One part by itself: printed, not written."""
+    with Stage(say) as stage:
+        say("Making the databases …")
+        stage.prepare()
+        if part == "growth":
+            results = MailResults({}, measure_growth(stage, sizes, say), [], load)
+            print("", growth_table(results), sep="\n")
+        else:
+            results, letter = measure_mail(stage, load, sizes=sizes, say=say)
+            print("", mail_section(results, letter), sep="\n")
+    return results.targets
 
 
 def gather(
@@ -121,24 +145,37 @@ def gather(
     )
 
 
+def print_missed(targets: list[Target]) -> None:
+    for target in targets:
+        if target.met is False:
+            print(f"Not met: {target.what}: {target.shown}, wanted {target.bound}")
+
+
 def main() -> int:
     options = argparse.ArgumentParser(prog="make bench", description=__doc__)
     options.add_argument("--quick", action="store_true", help="one short round, and docs/performance.md stays")
+    options.add_argument("--only", choices=("mail", "growth"), help="only this part; docs/performance.md stays")
+    words = f"claims with {mail_shape.GROWTH_MOST:,} finished mails, too: some minutes and 5 GB more"
+    options.add_argument("--growth", action="store_true", help=words)
     options.add_argument("--write", type=Path, default=DOCUMENT, help="where the report is written")
     chosen = options.parse_args()
     windows = QUICK if chosen.quick else FULL
+    load = mail_shape.QUICK if chosen.quick else mail_shape.FULL
+    sizes = (*mail_shape.GROWTH, *([mail_shape.GROWTH_MOST] if chosen.growth else []))
     signal.signal(signal.SIGTERM, stop_on)
     try:
-        report, postgres = run(windows)
+        if chosen.only:
+            print_missed(run_part(chosen.only, load, sizes))
+            return 0
+        report, postgres = run(windows, load, sizes)
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
-    print("", report.pages, report.bookings, report.others, sep="\n\n")
-    for target in report.missed:
-        print(f"Not met: {target.what}: {target.shown}, wanted {target.bound}")
+    print("", report.pages, report.bookings, report.others, report.mail, sep="\n\n")
+    print_missed(report.targets)
     if not chosen.quick:
         chosen.write.write_text(document(report, windows, postgres))
         say(f"Written to {chosen.write}.")

@@ -134,6 +134,7 @@ class Report:
     bookings: str
     others: str
     targets: list[Target]
+    mail: str = ""
 
     @property
     def missed(self) -> list[Target]:
@@ -182,11 +183,13 @@ INSERT of the mail and COMMIT, prepared, on the yardstick's tables. Cost is CPU 
 
 {report.others}
 
+{report.mail}
 ## Method
 
 - One run starts everything itself on free loopback ports: an embedded PostgreSQL and Valkey with a fresh data folder,
   the product as in production (DEBUG off, collected static files, no reload) and the bare project
-  (`benchmarks/bare/`), each under gunicorn with 2 gthread workers of 4 threads. No mail worker runs: mails stay queued.
+  (`benchmarks/bare/`), each under gunicorn with 2 gthread workers of 4 threads. No mail worker runs beside pages and bookings: their
+  mails stay queued. The mail runs come last, when both servers have stopped.
 - Data: 200 times in one week, the next, which is what the booking page opens with; 14 later ones for the hot and the
   full slots; 2,000 people with an unlimited plan, each signed in on one device; 200 of them have 8 sessions booked,
   and look at the signed-in pages.
@@ -202,8 +205,11 @@ INSERT of the mail and COMMIT, prepared, on the yardstick's tables. Cost is CPU 
 
 ## Repeat it
 
-    make bench                     # about 3 minutes; rewrites this page
-    make bench ARGS=--quick        # under a minute, one short round, writes nothing
+    make bench                               # about 12 minutes; rewrites this page
+    make bench ARGS=--growth                 # with 5,000,000 finished mails, some minutes more
+    make bench ARGS=--quick                  # a few minutes, one short round, writes nothing
+    make bench ARGS="--only mail"            # mail alone, writes nothing; with --quick or --growth, too
+    make bench ARGS="--only growth --growth" # the claim alone, up to 5,000,000 finished mails
 
 Close other programs first: the tail of a page (p95 / p50) and the rates feel them, the costs hardly.
 """

@@ -14,7 +14,7 @@ from celery.signals import worker_init, worker_process_init
 from techdeputies.celery import app
 
 LOOK_UP_SECONDS = 3.0
-LEASE_SECONDS = 20
+LEASE_SECONDS = 12
 AGAIN_SECONDS = 2.0
 
 app.conf.beat_schedule = {
@@ -27,7 +27,7 @@ app.conf.beat_schedule = {
 @worker_process_init.connect
 def shorten(**_named: Any) -> None:
     """Wait seconds instead of minutes before a look-up, a second try, and the next try after a fault."""
-    from emails.services import breaker, delivery, queue
+    from emails.services import breaker, delivery, queue  # noqa: PLC0415 (needs the apps to be ready)
 
     short: list[tuple[Any, str, Any]] = [
         (delivery, "LOOK_UP_WAIT_SECONDS", LOOK_UP_SECONDS),
@@ -43,5 +43,3 @@ def shorten(**_named: Any) -> None:
         if not hasattr(module, name):
             raise RuntimeError(f"{module.__name__} has no {name} any more: benchmarks/mail/app.py must follow.")
         setattr(module, name, value)
-
-

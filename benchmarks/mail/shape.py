@@ -15,7 +15,7 @@ MOST_CONNECTIONS = 64
 CLAIM = 32
 GROWTH = (1_000, 100_000)
 GROWTH_MOST = 5_000_000
-WAITING = 5_000
+WAITING = 1_000
 """Mails that wait while the claim is measured."""
 
 
@@ -30,8 +30,8 @@ class Load:
     kill_seconds: float
     rough: int
     """Mails while a server is stopped."""
-    longest: float = 240.0
+    longest: float = 400.0
 
 
 FULL = Load(3, 5_000, {0: 3_000, 50: 60}, 3_000, faulty=10_000, kill_seconds=5.0, rough=3_000)
-QUICK = Load(1, 1_500, {0: 600, 50: 20}, 1_000, faulty=1_500, kill_seconds=4.0, rough=1_000)
+QUICK = Load(1, 1_500, {0: 600, 50: 20}, 1_000, faulty=1_000, kill_seconds=5.0, rough=1_000)
