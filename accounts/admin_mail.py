@@ -51,7 +51,7 @@ def _choice_words(choices: Choices) -> str:
         name for name, wants in (("news", choices.wants_news), ("reminders", choices.wants_reminders)) if not wants
     ]
     if not unwanted:
-        return "They get news and reminders."
+        return "They want news and reminders."
     if not wanted:
-        return "They chose to get neither news nor reminders."
-    return f"They get {wanted[0]}, but chose to get no {unwanted[0]}."
+        return "They want neither news nor reminders."
+    return f"They want {wanted[0]}, but no {unwanted[0]}."

@@ -20,6 +20,7 @@ from emails.services import retry, staff
 from emails.services.timeline import MOST_EVENTS, moment_words, result_words, steps
 from settings_app.services import business_zone
 from techdeputies.lib.admin_words import link_to, tag
+from techdeputies.lib.times import clock, short_date
 
 HIDDEN = "[hidden]"
 MOST_AT_ONCE = 500
@@ -49,8 +50,8 @@ def text_without_secrets(job: EmailJob) -> str:
 
 @admin.register(EmailJob)
 class EmailJobAdmin(QueuePages):
-    list_display = ("created_at", "state", "subject_words", "recipient_email", "priority", "due", "retry_count")
-    list_display_links = ("created_at", "subject_words")
+    list_display = ("when", "state", "subject_words", "recipient_email", "priority")
+    list_display_links = ("when", "subject_words")
     list_filter = ("status", "priority", "stream", "created_at")
     linked_lookups = ("template_type",)
     ordering = ("-created_at",)
@@ -59,13 +60,14 @@ class EmailJobAdmin(QueuePages):
     actions = ("try_again", "cancel")
     change_list_template = "admin/emails/emailjob/change_list.html"
     change_form_template = "admin/emails/emailjob/change_form.html"
-    fieldsets = (
+    fieldsets: Any = (
         (None, {"fields": ("state", "result", "recipient_email", "recipient_name", "subject", "wording", "tries")}),
         ("What happened", {"fields": ("story",)}),
         ("The words, with links and codes hidden", {"fields": ("text",)}),
         (
             "Details",
             {
+                "classes": ("collapse",),
                 "fields": (
                     "template_type",
                     "priority",
@@ -80,11 +82,11 @@ class EmailJobAdmin(QueuePages):
                     "occasion",
                     "created_at",
                     "purged_at",
-                )
+                ),
             },
         ),
     )
-    readonly_fields = tuple(name for _title, part in fieldsets for name in part["fields"])
+    readonly_fields: Any = tuple(name for _title, part in fieldsets for name in part["fields"])
 
     # --- the list ---------------------------------------------------------------------------------
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmailJob]:
@@ -110,9 +112,12 @@ class EmailJobAdmin(QueuePages):
     def subject_words(self, row: EmailJob) -> str:
         return row.subject or row.template_type
 
-    @admin.display(description="Not before", ordering="available_at")
-    def due(self, row: EmailJob) -> Any:
-        return row.available_at
+    @admin.display(description="When", ordering="created_at")
+    def when(self, row: EmailJob) -> str:
+        zone = business_zone()
+        return (
+            f"{short_date(row.created_at, zone)}, {row.created_at.astimezone(zone).year}, {clock(row.created_at, zone)}"
+        )
 
     # --- one mail ---------------------------------------------------------------------------------
     def change_view(
@@ -121,7 +126,7 @@ class EmailJobAdmin(QueuePages):
         may_act = self.has_retry_permission(request)
         return super().change_view(request, object_id, form_url, {"may_act": may_act, **(extra_context or {})})
 
-    @admin.display(description="Did it arrive?")
+    @admin.display(description="What became of it")
     def result(self, row: EmailJob) -> str:
         return result_words(row, business_zone())
 
@@ -134,7 +139,7 @@ class EmailJobAdmin(QueuePages):
             "",
             '<li><span class="story-when">{}</span> <span>{}</span> <span class="story-who">{}</span></li>',
             (
-                (moment_words(step.moment, zone) if step.moment else "Now", step.words, f"Told by {step.who}")
+                (moment_words(step.moment, zone) if step.moment else "Now", step.words, f"From {step.who}")
                 for step in steps(row, events[:MOST_EVENTS], zone)
             ),
         )

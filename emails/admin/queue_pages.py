@@ -220,10 +220,10 @@ def _pause_words(pause: breaker.Pause | None) -> str:
 def _share(share: report.Share) -> dict[str, Any]:
     words, kind = "", "mute"
     if share.worst is not None:
-        limit = f"{share.worst * 100:g} %"
+        limit = f"{share.worst * 100:g}%"
         words = f"Too many: more than {limit}" if share.is_bad else f"Good: not above {limit}"
         kind = "bad" if share.is_bad else "good"
-    rate = f"{share.share * 100:.2f} %" if share.whole else "No mail yet"
+    rate = f"{share.share * 100:.2f}%" if share.whole else "No mail yet"
     return {
         "name": share.name,
         "rate": rate,

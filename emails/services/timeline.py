@@ -13,7 +13,7 @@ from django.utils import timezone
 from emails.models import EmailDeliveryEvent, EmailJob, EmailStatus, SuppressionType
 from techdeputies.lib.times import clock, long_date
 
-US = "The website"
+US = "the website"
 MAILGUN = "Mailgun"
 MOST_EVENTS = 50
 

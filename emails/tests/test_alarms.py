@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.cache import cache
@@ -36,7 +36,7 @@ def _quiet_before() -> Iterator[None]:
     cache.delete_many(keys)
 
 
-def ago(minutes: float) -> object:
+def ago(minutes: float) -> datetime:
     return timezone.now() - timedelta(minutes=minutes)
 
 

@@ -41,8 +41,8 @@ def test_columns_and_events_are_merged_in_order_and_told_once() -> None:
     story = steps(row, [said("opened", 5), said("delivered", 2), said("opened", 7)], CHICAGO)
 
     assert [(step.moment, step.words.split()[1], step.who) for step in story] == [
-        (START, "was", "The website"),
-        (at(1), "was", "The website"),
+        (START, "was", "the website"),
+        (at(1), "was", "the website"),
         (at(2), "reached", "Mailgun"),
         (at(5), "was", "Mailgun"),
         (at(7), "was", "Mailgun"),
