@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from emails import rendering, wording
 from emails.exceptions import TemplateFault
-from emails.models import EmailTemplate
+from emails.models import EmailTemplate, EmailTemplateVersion
 
 # Two containers may start at once; the second waits and then finds nothing to do.
 _LOCK = 7_261_001
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-            rows = {row.name: row for row in EmailTemplate.objects.all()}
+            rows = {row.name: row for row in EmailTemplate.objects.select_for_update()}
             counts = {"new": 0, "changed": 0, "kept": 0, "same": 0}
             for words in shipped:
                 outcome = take_in(words, rows.get(words.name))
@@ -56,13 +56,18 @@ def read(folder: Path) -> wording.Wording:
 def take_in(words: wording.Wording, row: EmailTemplate | None) -> str:
     """Write one wording and say what was done: "new", "changed", "same", or "kept" for staff's own.
 
-    What a mail is for, its variables and its stream are facts of the code and always follow the files; the
-    wording and the priority do so only while they are what was last taken in.
+    What a mail is for, its variables, its stream and the choice that stops it are facts of the code and always
+    follow the files; the wording and the priority do so only while they are what was last taken in.
     """
     wanted = digest(words.subject, words.html, words.text, words.priority)
-    facts = {"description": words.description, "variables": words.variables, "stream": words.stream}
+    facts = {
+        "description": words.description,
+        "variables": words.variables,
+        "stream": words.stream,
+        "choice": words.choice,
+    }
     if row is None:
-        EmailTemplate.objects.create(
+        made = EmailTemplate.objects.create(
             name=words.name,
             subject=words.subject,
             html_content=words.html,
@@ -71,6 +76,7 @@ def take_in(words: wording.Wording, row: EmailTemplate | None) -> str:
             seed_digest=wanted,
             **facts,
         )
+        keep_version(made)
         return "new"
     present = digest(row.subject, row.html_content, row.text_content or "", row.priority)
     is_edited = present not in (row.seed_digest, wanted)
@@ -89,9 +95,23 @@ def take_in(words: wording.Wording, row: EmailTemplate | None) -> str:
         for name, value in changes.items():
             setattr(row, name, value)
         row.save(update_fields=[*changes, "updated_at"])
+    keep_version(row)
     if is_edited:
         return "kept"
     return "changed" if changes else "same"
+
+
+def keep_version(row: EmailTemplate) -> None:
+    """Keep the wording of the present version beside the earlier ones, once."""
+    EmailTemplateVersion.objects.get_or_create(
+        template=row,
+        version=row.version,
+        defaults={
+            "subject": row.subject,
+            "html_content": row.html_content,
+            "text_content": row.text_content or "",
+        },
+    )
 
 
 def digest(*parts: str) -> str:
