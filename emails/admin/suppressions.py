@@ -95,14 +95,14 @@ class LiftForm(forms.Form):
 
 @admin.register(EmailSuppression)
 class EmailSuppressionAdmin(ReadOnlyAdmin):
-    list_display = ("email", "cause", "reason", "since", "until", "is_at_mailgun")
+    list_display = ("email", "cause", "since", "until", "at_mailgun")
     list_filter = ("type", "is_at_mailgun", "created_at")
     ordering = ("-id",)
     search_fields = ("email__istartswith",)
     search_help_text = "The start of a mail address."
     change_list_template = "admin/emails/emailsuppression/change_list.html"
     change_form_template = "admin/emails/emailsuppression/change_form.html"
-    fields = ("email", "cause", "what_it_stops", "reason", "since", "until", "is_at_mailgun")
+    fields = ("email", "cause", "what_it_stops", "reason", "since", "until", "at_mailgun")
     readonly_fields = fields
 
     @admin.display(description="Cause", ordering="type")
@@ -110,12 +110,16 @@ class EmailSuppressionAdmin(ReadOnlyAdmin):
         return tag(row, "type")
 
     @admin.display(description="Since", ordering="created_at")
-    def since(self, row: EmailSuppression) -> Any:
-        return row.created_at
+    def since(self, row: EmailSuppression) -> str:
+        return long_date(row.created_at, business_zone())
 
-    @admin.display(description="Until", ordering="expires_at", empty_value="No end")
-    def until(self, row: EmailSuppression) -> Any:
-        return row.expires_at
+    @admin.display(description="Until", ordering="expires_at")
+    def until(self, row: EmailSuppression) -> str:
+        return until_words(row)
+
+    @admin.display(description="At Mailgun too", boolean=True, ordering="is_at_mailgun")
+    def at_mailgun(self, row: EmailSuppression) -> bool:
+        return row.is_at_mailgun
 
     @admin.display(description="What it stops")
     def what_it_stops(self, row: EmailSuppression) -> str:
@@ -166,7 +170,6 @@ class EmailSuppressionAdmin(ReadOnlyAdmin):
         row: EmailSuppression = self.found(request, pk)
         self.demand(request, request.user.has_perm("emails.delete_emailsuppression"), "lifted", row)
         form = LiftForm(request.POST if request.method == "POST" else None)
-        zone = business_zone()
         return self.act_page(
             request,
             form=form,
@@ -184,8 +187,8 @@ class EmailSuppressionAdmin(ReadOnlyAdmin):
                 ("Address", row.email),
                 ("Cause", row.get_type_display()),
                 ("What it stops", self.what_it_stops(row)),
-                ("Since", long_date(row.created_at, zone)),
-                ("Until", long_date(row.expires_at, zone) if row.expires_at else "No end"),
+                ("Since", self.since(row)),
+                ("Until", until_words(row)),
                 ("On Mailgun's list too", "Yes, and it is taken off there first" if row.is_at_mailgun else "No"),
             ],
         )
@@ -204,6 +207,10 @@ LIFT_NOTE = {
     SuppressionType.MANUAL: _CHOICES_STAY,
     SuppressionType.UNSUBSCRIBE: "The person gets news and reminders again. Do this only when they asked for it.",
 }
+
+
+def until_words(row: EmailSuppression) -> str:
+    return long_date(row.expires_at, business_zone()) if row.expires_at else "No end"
 
 
 def _stopped_words(row: EmailSuppression) -> str:

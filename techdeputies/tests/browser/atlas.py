@@ -168,12 +168,12 @@ def save_display(visitor: Visitor, world: World) -> None:
 
 def save_choices(visitor: Visitor, world: World) -> None:
     visitor.press("Save what I get")
-    visitor.sees("You get the emails you have chosen")
+    visitor.page.get_by_role("status").first.wait_for()
 
 
 def stop_mail(visitor: Visitor, world: World) -> None:
     visitor.press("Stop reminders before a session")
-    visitor.sees("Send them again")
+    visitor.sees("We have stopped reminders before a session")
 
 
 def other_week(world: World) -> str:
