@@ -322,7 +322,7 @@ SHAPES = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)),
     max_leaves=8,
 )
-HOSTILE = {"max_examples": 150, "deadline": None, "suppress_health_check": list(HealthCheck)}
+HOSTILE = {"max_examples": 50, "deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 def shape_of(base: dict[str, Any]) -> Any:
