@@ -21,6 +21,7 @@ from benchmarks.report import Facts, Report, document, make_report, postgres_ver
 from benchmarks.shape import FULL, QUICK, READERS, Windows
 from benchmarks.stage import BARE, PRODUCT, ROOT, Stage, WebServer
 from benchmarks.table import Target
+from benchmarks.webhooks import measure_webhooks, webhook_section
 from sandbox.errors import Refusal
 
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -91,20 +92,29 @@ def run(windows: Windows, load: mail_shape.Load, sizes: tuple[int, ...]) -> tupl
         for words in facts.unexpected:
             say(words)
         postgres = postgres_version(stage.postgres.install / "bin" / "postgres")
+        posts = measure_webhooks(stage, meter, product=product, bare=bare, windows=windows, say=say)
         product.stop()
         bare.stop()
         mail, letter = measure_mail(stage, load, sizes=sizes, say=say)
     report = make_report(results, booked, facts)
-    report.mail = mail_section(mail, letter)
-    report.targets += mail.targets
+    report.mail = f"{webhook_section(posts)}\n{mail_section(mail, letter)}"
+    report.targets += [*posts.targets, *mail.targets]
     return report, postgres
 
 
-def run_part(part: str, load: mail_shape.Load, sizes: tuple[int, ...]) -> list[Target]:
+def run_part(part: str, windows: Windows, load: mail_shape.Load, sizes: tuple[int, ...]) -> list[Target]:
     """One part by itself: printed, not written."""
     with Stage(say) as stage:
         say("Making the databases …")
         stage.prepare()
+        if part == "webhooks":
+            stage.ask(BARE, "benchmarks.bare.prepare")
+            product = stage.start_web("product", "techdeputies.wsgi", "/livez")
+            bare = stage.start_web("bare", "benchmarks.bare.wsgi", "/alive/", stage.bare_env)
+            meter = Meter(stage.postgres_pid)
+            posts = measure_webhooks(stage, meter, product=product, bare=bare, windows=windows, say=say)
+            print("", webhook_section(posts), sep="\n")
+            return posts.targets
         if part == "growth":
             results = MailResults({}, measure_growth(stage, sizes, say), [], load)
             print("", growth_table(results), sep="\n")
@@ -154,7 +164,9 @@ def print_missed(targets: list[Target]) -> None:
 def main() -> int:
     options = argparse.ArgumentParser(prog="make bench", description=__doc__)
     options.add_argument("--quick", action="store_true", help="one short round, and docs/performance.md stays")
-    options.add_argument("--only", choices=("mail", "growth"), help="only this part; docs/performance.md stays")
+    options.add_argument(
+        "--only", choices=("mail", "growth", "webhooks"), help="only this part; docs/performance.md stays"
+    )
     words = f"claims with {mail_shape.GROWTH_MOST:,} finished mails, too: some minutes and 5 GB more"
     options.add_argument("--growth", action="store_true", help=words)
     options.add_argument("--write", type=Path, default=DOCUMENT, help="where the report is written")
@@ -165,7 +177,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop_on)
     try:
         if chosen.only:
-            print_missed(run_part(chosen.only, load, sizes))
+            print_missed(run_part(chosen.only, windows, load, sizes))
             return 0
         report, postgres = run(windows, load, sizes)
     except Refusal as refusal:

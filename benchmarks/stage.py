@@ -33,6 +33,7 @@ from sandbox.supervisor import wait_for_page
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT, BARE = "techdeputies.settings", "benchmarks.bare.settings"
 BARE_DATABASE = "yardstick"
+SIGNING_KEY = "the-key-of-the-bench"
 STOP_PLAN = ((signal.SIGTERM, 8.0),)
 
 
@@ -108,7 +109,7 @@ class Stage:
             "SITE_URL": "https://127.0.0.1",
             "TRUSTED_PROXY_COUNT": "1",
             "MAILGUN_API_KEY": "no-mail-is-sent",
-            "MAILGUN_WEBHOOK_SIGNING_KEY": "no-mail-is-sent",
+            "MAILGUN_WEBHOOK_SIGNING_KEY": SIGNING_KEY,
             "MAILGUN_SENDER_DOMAIN": SENDER_DOMAIN,
             "MAILGUN_API_URL": "http://127.0.0.1:9",
             "DEFAULT_FROM_EMAIL": f"The Tech Deputies <help@{SENDER_DOMAIN}>",

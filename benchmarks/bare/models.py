@@ -108,3 +108,17 @@ class EmailJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.template_type} to {self.recipient_email}"
+
+
+class WebhookPost(models.Model):
+    token = models.CharField(max_length=50, unique=True)
+    body = models.JSONField()
+    received_at = models.DateTimeField(default=timezone.now)
+
+    objects: models.Manager[WebhookPost] = models.Manager()
+
+    class Meta:
+        app_label = "bare"
+
+    def __str__(self) -> str:
+        return self.token

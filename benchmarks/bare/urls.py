@@ -7,5 +7,6 @@ from benchmarks.bare import views
 urlpatterns = [
     path("alive/", views.alive),
     path("one/", views.one_query),
+    path("webhook/", views.webhook),
     path("book/<str:event_id>/", views.book),
 ]

@@ -1,7 +1,10 @@
-"""A view with one query, and a booking that keeps every rule with the fewest ORM calls ("mini all rules")."""
+"""A view with one query, a booking that keeps every rule with the fewest ORM calls ("mini all rules"), and a webhook
+that stores what it is sent.
+"""
 
 from __future__ import annotations
 
+import json
 import secrets
 
 from django.db import transaction
@@ -10,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from benchmarks.bare.models import Booking, EmailJob, Event, Plan, Subscription
+from benchmarks.bare.models import Booking, EmailJob, Event, Plan, Subscription, WebhookPost
 
 
 class Full(Exception):
@@ -24,6 +27,13 @@ def alive(request: HttpRequest) -> HttpResponse:
 def one_query(request: HttpRequest) -> HttpResponse:
     plan = Plan.objects.get(pk=1)
     return HttpResponse(f"<!doctype html><title>Plan</title><p>{plan.name}: {plan.session_limit}</p>")
+
+
+@csrf_exempt
+def webhook(request: HttpRequest) -> HttpResponse:
+    body = json.loads(request.body)
+    WebhookPost.objects.create(token=body["signature"]["token"], body=body["event-data"])
+    return HttpResponse("Kept.")
 
 
 @csrf_exempt
