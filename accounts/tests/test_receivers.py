@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.utils import timezone
 from accounts import services
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, make_user
-from accounts.tests.helpers import ACTOR, last_mail, mails, secret_in
+from accounts.tests.helpers import ACTOR, last_mail, mails, race, secret_in
 from emails.models import EmailSuppression
 from emails.services import preferences, suppression
 
@@ -35,9 +36,13 @@ def stop(type: str, email: str = OLD, **more: Any) -> None:
     suppression.add(email=email, type=type, is_at_mailgun=False, **more)
 
 
+def confirm(secret: str) -> None:
+    services.confirm_email_change(secret=secret, actor=ACTOR)
+
+
 def change_address(user: User) -> None:
     services.request_email_change(user=user, email=NEW, password=PASSWORD, actor=ACTOR)
-    services.confirm_email_change(secret=secret_in(last_mail("email_change_confirm")), actor=ACTOR)
+    confirm(secret_in(last_mail("email_change_confirm")))
 
 
 def test_a_stop_is_noted_with_its_strongest_cause(user: User) -> None:
@@ -99,6 +104,23 @@ def test_signing_up_with_a_stopped_address_is_known_at_once() -> None:
     services.sign_up(name="Ruth", email=NEW, password="porch lantern river walk", browser="b", actor=ACTOR)
 
     assert User.objects.get(email=NEW).email_problem == "bounce"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("address", [OLD, NEW])
+def test_an_address_may_be_stopped_while_it_is_being_changed(address: str) -> None:
+    """Neither waits for the other in a ring, and the row says what holds at the end, whoever was first."""
+    for _ in range(8):
+        EmailSuppression.objects.all().delete()
+        User.objects.all().delete()
+        user = make_user(email=OLD)
+        services.request_email_change(user=user, email=NEW, password=PASSWORD, actor=ACTOR)
+        secret = secret_in(last_mail("email_change_confirm"))
+        race(lambda act: act(), [partial(confirm, secret), partial(stop, "bounce", email=address)])
+
+        user.refresh_from_db()
+        assert user.email == NEW
+        assert user.email_problem == suppression.problem(NEW) == ("bounce" if address == NEW else "")
 
 
 class TestBanner:

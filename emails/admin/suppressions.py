@@ -19,7 +19,6 @@ from emails.models import EmailPreference, EmailSuppression, SuppressionType
 from emails.services import suppression
 from settings_app.services import business_zone
 from techdeputies.lib.admin_words import tag
-from techdeputies.lib.times import long_date
 
 CAUSES = (
     (SuppressionType.MANUAL.value, "Stop all but security mail, such as a new password"),
@@ -111,7 +110,7 @@ class EmailSuppressionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Since", ordering="created_at")
     def since(self, row: EmailSuppression) -> str:
-        return long_date(row.created_at, business_zone())
+        return day_of(row.created_at)
 
     @admin.display(description="Until", ordering="expires_at")
     def until(self, row: EmailSuppression) -> str:
@@ -210,7 +209,13 @@ LIFT_NOTE = {
 
 
 def until_words(row: EmailSuppression) -> str:
-    return long_date(row.expires_at, business_zone()) if row.expires_at else "No end"
+    return day_of(row.expires_at) if row.expires_at else "No end"
+
+
+def day_of(moment: datetime) -> str:
+    """``Nov 24, 2026``: short, since lists are narrow."""
+    day = moment.astimezone(business_zone())
+    return f"{day:%b} {day.day}, {day.year}"
 
 
 def _stopped_words(row: EmailSuppression) -> str:

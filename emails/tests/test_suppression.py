@@ -176,7 +176,7 @@ class TestRace:
     def race(self, number: int) -> tuple[list[BaseException], str, Choices]:
         email = f"person{number}@example.com"
         faults = at_once(
-            *(lambda kind=kind: stop(kind, email=email) for kind in ("unsubscribe", "bounce", "manual", "complaint")),  # type: ignore[misc]
+            *(lambda kind=kind: stop(kind, email=email) for kind in ("unsubscribe", "bounce", "manual", "complaint")),
             lambda: preferences.unsubscribe(email=email, choice="news"),
         )
         return faults, EmailSuppression.objects.of(email).get().type, preferences.get(email)

@@ -84,7 +84,7 @@ def test_an_unsubscribe_turns_the_choices_off_and_lifting_turns_them_on(desk: Cl
 
     assert preferences.get(ADDRESS).wants_news
     audit = AdminActionAudit.objects.get(action="emails.emailsuppression.lifted")
-    assert audit.details["reason"] == "person_asked"
+    assert (audit.details or {})["reason"] == "person_asked"
 
 
 def test_a_stronger_cause_stays(desk: Client) -> None:
