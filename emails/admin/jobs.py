@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -50,7 +50,7 @@ def text_without_secrets(job: EmailJob) -> str:
 
 @admin.register(EmailJob)
 class EmailJobAdmin(QueuePages):
-    list_display = ("when", "state", "subject_words", "recipient_email", "priority")
+    list_display = ("when", "state", "priority", "recipient_email", "subject_words")
     list_display_links = ("when", "subject_words")
     list_filter = ("status", "priority", "stream", "created_at")
     linked_lookups = ("template_type",)
@@ -60,7 +60,7 @@ class EmailJobAdmin(QueuePages):
     actions = ("try_again", "cancel")
     change_list_template = "admin/emails/emailjob/change_list.html"
     change_form_template = "admin/emails/emailjob/change_form.html"
-    fieldsets: Any = (
+    fieldsets: ClassVar[Any] = (
         (None, {"fields": ("state", "result", "recipient_email", "recipient_name", "subject", "wording", "tries")}),
         ("What happened", {"fields": ("story",)}),
         ("The words, with links and codes hidden", {"fields": ("text",)}),
@@ -86,7 +86,7 @@ class EmailJobAdmin(QueuePages):
             },
         ),
     )
-    readonly_fields: Any = tuple(name for _title, part in fieldsets for name in part["fields"])
+    readonly_fields: ClassVar[Any] = tuple(name for _title, part in fieldsets for name in part["fields"])
 
     # --- the list ---------------------------------------------------------------------------------
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmailJob]:

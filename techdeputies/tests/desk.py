@@ -13,7 +13,16 @@ from billing.models import GiftCard, GiftCardTransaction, LedgerKind
 from billing.tests.factories import make_subscriber
 from booking.tests.factories import make_booking
 from courses.models import CoursePurchase
-from emails.models import EmailDeliveryEvent, EmailJob, EmailStatus, EmailSuppression, EmailTemplate, SuppressionType
+from emails.models import (
+    EmailDeliveryEvent,
+    EmailJob,
+    EmailPreference,
+    EmailStatus,
+    EmailSuppression,
+    EmailTemplate,
+    EmailWebhookPost,
+    SuppressionType,
+)
 from settings_app.models import RateLimit
 from support.models import Ticket, TicketComment
 
@@ -39,6 +48,8 @@ def fill() -> None:
     job = make_mail(recipient_email=person.email)
     EmailDeliveryEvent.objects.create(email_job=job, event_type="delivered")
     EmailSuppression.objects.create(email=f"gone{person.pk}@example.com", type=SuppressionType.BOUNCE)
+    EmailPreference.objects.create(email=person.email, wants_news=False)
+    EmailWebhookPost.objects.create(token=f"token-{person.pk}", event_type="delivered", body={}, email_job=job)
     EmailTemplate.objects.create(name=f"t{person.pk}", subject="Hello", html_content="<p>Hello</p>")
     RateLimit.objects.create(ip_address=f"user:{person.pk}", endpoint="limit_login_per_account", attempts=9)
     other = Client()

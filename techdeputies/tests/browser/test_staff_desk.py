@@ -17,7 +17,7 @@ from accounts.services import sign_up
 from accounts.tests.factories import make_admin
 from billing.models import UserSubscription
 from booking.models import Booking, CalendarEvent
-from emails.models import EmailJob
+from emails.models import EmailJob, EmailSuppression
 from sandbox.mailgun import StandIn
 from settings_app.models import Setting
 from techdeputies.groups import make_groups
@@ -38,6 +38,8 @@ OWN_PAGES: dict[str, tuple[type[models.Model] | None, tuple[str, ...]]] = {
     "emails_emailjob_report": (None, ()),
     "emails_emailjob_resume": (None, ()),
     "emails_emailjob_act": (EmailJob, ("again",)),
+    "emails_emailsuppression_stop": (None, ()),
+    "emails_emailsuppression_lift": (EmailSuppression, ()),
     "booking_calendarevent_cancel": (CalendarEvent, ()),
     "booking_booking_book": (None, ()),
     "booking_booking_move": (Booking, ()),
