@@ -276,40 +276,48 @@ _RANK = (
     + " ELSE 0 END"
 )
 
-# The caller holds the job's row, so what the sub-queries see of its other events is the whole truth.
+# The caller holds the rows of the jobs, so what the sub-queries see of their other events is the whole truth.
+# No job may be named twice: an UPDATE would take only one of the two.
 _RECORD = f"""
-WITH news AS (
+WITH told AS (
+    SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[],
+                         %s::text[], %s::int[], %s::text[])
+        AS told(job_id, kind, key, moment, data, ip_address, user_agent, status, rank, reason)
+), news AS (
     INSERT INTO email_delivery_events
            (email_job_id, event_type, provider_key, timestamp, data, ip_address, user_agent)
-    VALUES (%(job_id)s, %(kind)s, %(key)s, %(moment)s, %(data)s::jsonb, %(ip_address)s, %(user_agent)s)
+    SELECT job_id, kind, key, moment, data::jsonb, ip_address, user_agent FROM told ORDER BY key
     ON CONFLICT (provider_key) DO NOTHING
     RETURNING email_job_id
 )
 UPDATE email_jobs AS job
-   SET status = CASE WHEN %(rank)s > {_RANK} THEN %(status)s ELSE job.status END,
-       sent_at = LEAST(job.sent_at, %(moment)s),
-       delivered_at = LEAST(job.delivered_at, %(delivered_at)s::timestamptz),
-       opened_at = LEAST(job.opened_at, %(opened_at)s::timestamptz),
-       clicked_at = LEAST(job.clicked_at, %(clicked_at)s::timestamptz),
-       bounced_at = LEAST(job.bounced_at, %(bounced_at)s::timestamptz),
-       complained_at = LEAST(job.complained_at, %(complained_at)s::timestamptz),
-       complaint_type = COALESCE(job.complaint_type, %(complaint_type)s),
+   SET status = CASE WHEN told.rank > {_RANK} THEN told.status ELSE job.status END,
+       sent_at = LEAST(job.sent_at, told.moment),
+       delivered_at = CASE WHEN told.kind = 'delivered' THEN LEAST(job.delivered_at, told.moment)
+                           ELSE job.delivered_at END,
+       opened_at = CASE WHEN told.kind = 'opened' THEN LEAST(job.opened_at, told.moment) ELSE job.opened_at END,
+       clicked_at = CASE WHEN told.kind = 'clicked' THEN LEAST(job.clicked_at, told.moment) ELSE job.clicked_at END,
+       bounced_at = CASE WHEN told.kind = 'bounced' THEN LEAST(job.bounced_at, told.moment) ELSE job.bounced_at END,
+       complained_at = CASE WHEN told.kind = 'complained' THEN LEAST(job.complained_at, told.moment)
+                            ELSE job.complained_at END,
+       complaint_type = CASE WHEN told.kind = 'complained' THEN COALESCE(job.complaint_type, '{_COMPLAINT_TYPE}')
+                             ELSE job.complaint_type END,
        bounce_reason = CASE
-           WHEN %(kind)s = 'bounced' AND (job.bounced_at IS NULL OR (%(moment)s::timestamptz, %(reason)s::text)
-                                          < (job.bounced_at, COALESCE(job.bounce_reason, ''))) THEN %(reason)s
-           WHEN %(kind)s IN ('failed', 'rejected') AND job.bounced_at IS NULL AND NOT EXISTS (
+           WHEN told.kind = 'bounced' AND (job.bounced_at IS NULL OR (told.moment, told.reason)
+                                           < (job.bounced_at, COALESCE(job.bounce_reason, ''))) THEN told.reason
+           WHEN told.kind IN ('failed', 'rejected') AND job.bounced_at IS NULL AND NOT EXISTS (
                SELECT 1 FROM email_delivery_events AS other
                 WHERE other.email_job_id = job.id AND other.event_type IN ('failed', 'rejected')
-                  AND (other.timestamp, other.provider_key) < (%(moment)s::timestamptz, %(key)s::text)
-           ) THEN %(reason)s
+                  AND (other.timestamp, other.provider_key) < (told.moment, told.key)
+           ) THEN told.reason
            ELSE job.bounce_reason END,
        last_error = CASE
-           WHEN %(kind)s IN ('temporary_fail', 'bounced', 'failed', 'rejected') AND NOT EXISTS (
+           WHEN told.kind IN ('temporary_fail', 'bounced', 'failed', 'rejected') AND NOT EXISTS (
                SELECT 1 FROM email_delivery_events AS other
                 WHERE other.email_job_id = job.id
                   AND other.event_type IN ('temporary_fail', 'bounced', 'failed', 'rejected')
-                  AND (other.timestamp, other.provider_key) > (%(moment)s::timestamptz, %(key)s::text)
-           ) THEN %(reason)s
+                  AND (other.timestamp, other.provider_key) > (told.moment, told.key)
+           ) THEN told.reason
            ELSE job.last_error END,
        lease_token = NULL,
        lease_until = NULL,
@@ -317,18 +325,17 @@ UPDATE email_jobs AS job
                       THEN job.content || '{{"secrets": null}}'::jsonb ELSE job.content END,
        updated_at = STATEMENT_TIMESTAMP()
   FROM news
- WHERE job.id = news.email_job_id
-RETURNING job.recipient_email
+  JOIN told ON told.job_id = news.email_job_id
+ WHERE job.id = told.job_id
+RETURNING job.id, job.recipient_email
 """
-
-_MOMENT_COLUMNS = ("delivered_at", "opened_at", "clicked_at", "bounced_at", "complained_at")
 
 
 def apply_event(*, job_id: int, event: Event) -> bool:
     """Keep the event and let it act on its mail; False when it was known already."""
     with transaction.atomic():
         list(EmailJob.objects.select_for_update(no_key=True).filter(pk=job_id).values_list("pk"))
-        return record(job_id=job_id, event=event)
+        return record([(job_id, event)]) == 1
 
 
 def hold(job_ids: Iterable[int]) -> set[int]:
@@ -337,29 +344,42 @@ def hold(job_ids: Iterable[int]) -> set[int]:
     return set(rows.order_by("pk").values_list("pk", flat=True))
 
 
-def record(*, job_id: int, event: Event) -> bool:
-    """``apply_event`` for a caller whose transaction holds the job's row."""
-    values: dict[str, Any] = dict.fromkeys(_MOMENT_COLUMNS)
-    if f"{event.kind}_at" in values:
-        values[f"{event.kind}_at"] = event.moment
-    values |= {
-        "job_id": job_id,
-        "kind": event.kind,
-        "key": event.key,
-        "moment": event.moment,
-        "data": json.dumps(event.data),
-        "ip_address": event.ip_address,
-        "user_agent": event.user_agent,
-        "status": event.status.value,
-        "rank": RANKS[event.status],
-        "reason": event.reason,
-        "complaint_type": _COMPLAINT_TYPE if event.kind == "complained" else None,
-    }
+def record(pairs: Sequence[tuple[int, Event]]) -> int:
+    """``apply_event`` for many at once; returns how many were new. The caller's transaction holds the jobs' rows."""
+    count = 0
+    left = list(pairs)
+    while left:
+        this_time: dict[int, Event] = {}
+        later: list[tuple[int, Event]] = []
+        for job_id, event in left:
+            if job_id in this_time:
+                later.append((job_id, event))
+            else:
+                this_time[job_id] = event
+        count += _record(this_time)
+        left = later
+    return count
+
+
+def _record(told: dict[int, Event]) -> int:
+    those = told.values()
+    columns: Any = [
+        list(told),
+        [event.kind for event in those],
+        [event.key for event in those],
+        [event.moment for event in those],
+        [json.dumps(event.data) for event in those],
+        [event.ip_address for event in those],
+        [event.user_agent for event in those],
+        [event.status.value for event in those],
+        [RANKS[event.status] for event in those],
+        [event.reason for event in those],
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(_RECORD, values)
-        row = cursor.fetchone()
-    if row is None:
-        return False
-    if event.stops is not None:
-        suppression.add(email=row[0], type=event.stops, reason=event.reason, is_at_mailgun=True)
-    return True
+        cursor.execute(_RECORD, columns)
+        rows = cursor.fetchall()
+    for job_id, recipient in rows:
+        event = told[job_id]
+        if event.stops is not None:
+            suppression.add(email=recipient, type=event.stops, reason=event.reason, is_at_mailgun=True)
+    return len(rows)

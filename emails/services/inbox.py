@@ -7,6 +7,7 @@ something failed, are applied each in a transaction of its own, so one bad post 
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -142,12 +143,12 @@ def try_again(post: EmailWebhookPost) -> None:
 def _claim(sql: str, value: int) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [value])
-        return [(row[0], _loaded(row[1]), row[2]) for row in cursor.fetchall()]
+        return [(number, _loaded(body), received_at) for number, body, received_at in cursor.fetchall()]
 
 
 def _loaded(body: Any) -> Any:
-    """A JSON column read past the model comes as text."""
-    return EmailWebhookPost._meta.get_field("body").from_db_value(body, None, connection)  # type: ignore[attr-defined]
+    """A JSON column that is read past the model comes as text."""
+    return json.loads(body) if isinstance(body, str) else body
 
 
 def _apply_alone(number: int, report: Report) -> None:
@@ -185,18 +186,18 @@ def _apply(posts: list[Any], report: Report, *, one_by_one: bool) -> list[int]:
             readable.append((number, received_at, event))
     jobs = events.match([event for _number, _received_at, event in readable])
     held = events.hold(job for job in jobs if job is not None) if any(jobs) else set()
-    applied = 0
+    pairs: list[tuple[int, Event]] = []
     for (number, received_at, event), job in zip(readable, jobs, strict=True):
         if job is None:
             verdicts[number] = _without_job(event, received_at)
         elif job not in held:
             verdicts[number] = Verdict(PostState.WAITING, wait_seconds=BUSY_WAIT_SECONDS)
         else:
-            events.record(job_id=job, event=event)
             verdicts[number] = Verdict(PostState.APPLIED, job_id=job)
-            applied += 1
+            pairs.append((job, event))
+    events.record(pairs)
     _write(verdicts)
-    report.applied += applied
+    report.applied += len(pairs)
     return alone
 
 

@@ -249,7 +249,7 @@ def outcome(status: str, order: list[int]) -> dict[str, Any]:
     ]
     for place in order:
         events.apply_event(job_id=job.pk, event=all_events[place])
-    row = EmailJob.objects.filter(pk=job.pk).values().get()
+    row: dict[str, Any] = dict(EmailJob.objects.filter(pk=job.pk).values().get())
     for name in ("id", "message_id", "occasion", "recipient_email", "created_at", "updated_at", "available_at"):
         del row[name]
     stop = EmailSuppression.objects.filter(email=job.recipient_email).first()
