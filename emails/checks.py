@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from emails.gateway import SUPPRESSION_LISTS
+from emails.services.delivery import CLEAR_TIMEOUT
 from emails.services.queue import LEASE_SECONDS
 
 
@@ -51,7 +53,8 @@ def mail_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Chec
     vendor: Any = settings.ANYMAIL
     connect, read = vendor["REQUESTS_TIMEOUT"]
     rounds = settings.EMAIL_BATCH_SIZE / settings.EMAIL_SENDER_THREADS
-    if (rounds + 1) * (connect + read) >= LEASE_SECONDS:
+    slowest = connect + read + len(SUPPRESSION_LISTS) * sum(CLEAR_TIMEOUT)
+    if (rounds + 1) * slowest >= LEASE_SECONDS:
         found.append(
             Error(
                 "A batch of mail could outlast its lease.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from urllib.parse import urljoin
 
 import requests
 import urllib3
-from anymail.backends.mailgun import EmailBackend
+from anymail.backends.mailgun import EmailBackend, MailgunPayload
 from anymail.exceptions import AnymailAPIError, AnymailConfigurationError, AnymailError
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -86,7 +87,8 @@ class _Session(requests.Session):
         super().__init__()
         merged = self.merge_environment_settings(settings.MAILGUN_API_URL, {}, None, None, None)
         self.proxies.update(merged["proxies"])
-        self.verify = merged["verify"]
+        # A bundle named in the environment is looked for on the disk at every request: only where it counts.
+        self.verify = merged["verify"] if settings.MAILGUN_API_URL.startswith("https:") else True
         self.trust_env = False
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
@@ -94,8 +96,40 @@ class _Session(requests.Session):
         return super().request(*args, **kwargs)
 
 
+class _Payload(MailgunPayload):
+    """Anymail's payload, always as multipart: the form it takes else quotes each byte of the HTML, in Python."""
+
+    def get_request_params(self, api_url: str) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_request_params(api_url)
+        if not params["files"]:
+            boundary = secrets.token_hex(16)
+            params["data"] = _multipart(params["data"], boundary)
+            params["files"] = None
+            params["headers"] = {
+                **(params["headers"] or {}),
+                "Content-Type": f"multipart/form-data; boundary={boundary}",
+            }
+        return params
+
+
+def _multipart(fields: dict[str, Any], boundary: str) -> bytes:
+    """The fields as a form (RFC 7578); a list repeats its field. The boundary is too random to stand in a value."""
+    parts = []
+    for name, value in fields.items():
+        safe = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+        parts.extend(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{safe}"\r\n\r\n{item}\r\n'
+            for item in (value if isinstance(value, list | tuple) else (value,))
+            if item is not None
+        )
+    return "".join([*parts, f"--{boundary}--\r\n"]).encode()
+
+
 class MailgunBackend(EmailBackend):
     """Anymail's backend on our session. Not for two threads at once: its session is not."""
+
+    def build_message_payload(self, message: Any, defaults: Any) -> MailgunPayload:
+        return _Payload(message, defaults, self)
 
     def create_session(self) -> requests.Session:
         session = _Session()
@@ -214,9 +248,9 @@ def _connection() -> MailgunBackend:
 
 
 def _reader() -> requests.Session:
-    if not hasattr(_local, "reader"):
-        _local.reader = _Session()
-    return _local.reader
+    """For look-ups: the thread's sending connection, so that a thread never holds two."""
+    session: requests.Session = _connection().session
+    return session
 
 
 # --- Judging --------------------------------------------------------------------------------------------

@@ -226,8 +226,9 @@ ANYMAIL = {
     "MAILGUN_API_URL": MAILGUN_API_URL,
     "REQUESTS_TIMEOUT": (3, 10),
 }
-EMAIL_BATCH_SIZE = 32
-EMAIL_SENDER_THREADS = 8
+# Each worker process keeps one connection to Mailgun a thread: two processes are 64.
+EMAIL_BATCH_SIZE = 128
+EMAIL_SENDER_THREADS = 32
 
 # --- Stripe -------------------------------------------------------------------------------------------
 STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY", "sk_test_stand_in" if DEBUG else None)

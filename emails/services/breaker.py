@@ -67,7 +67,8 @@ def slow_down(seconds: float) -> None:
 
 def misconfigured(detail: str) -> None:
     """Key, billing, domain or region is wrong: stop, loudly, and try one mail a minute."""
-    logger.error("mail_misconfigured", detail=detail)
+    if not is_stopped_here():  # said once, not by each thread whose post was on its way
+        logger.error("mail_misconfigured", detail=detail)
     _fault(FAULT_PAUSE_SECONDS, "misconfigured")
 
 

@@ -45,7 +45,9 @@ LOOK_UP_WAIT_SECONDS = 60.0
 GIVE_UP_LOOKING = timedelta(minutes=15)
 """When Mailgun cannot be asked for so long, the mail is sent again: twice is better than never."""
 
-CLEAR_TIMEOUT = (1.0, 3.0)
+CLEAR_TIMEOUT = (1.0, 2.0)
+"""For each of Mailgun's three lists, before a mail that may go to a stopped address."""
+
 FAULT_WAIT_SECONDS = 60.0
 NETWORK_WAIT_SECONDS = 15.0
 OLDEST_FIRST_EVERY = 10
@@ -151,7 +153,7 @@ def _launch(jobs: list[Job], settler: Settler, arrived: SimpleQueue[Outcome], de
     pool = _pool(settings.EMAIL_SENDER_THREADS)
     count = 0
     for job in jobs:
-        verdict = _verdict(job, words[job.template_type])
+        verdict = _verdict(job, wording.with_draft(words[job.template_type], job.content))
         if isinstance(verdict, Outcome):
             settler.add(verdict)
         else:

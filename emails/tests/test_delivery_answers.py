@@ -29,7 +29,8 @@ def test_a_refusal_for_good_fails_at_once(mailgun: StandIn, code: int) -> None:
 
 
 @pytest.mark.parametrize("fault", [401, 402, 403, 404, faults.magnificent(), faults.not_json()])
-def test_a_fault_of_the_configuration_keeps_everything_queued(mailgun: StandIn, fault: Any) -> None:
+def test_a_fault_of_the_configuration_keeps_everything_queued(mailgun: StandIn, settings: Any, fault: Any) -> None:
+    settings.EMAIL_SENDER_THREADS = 8
     jobs = [make_job() for _ in range(20)]
     mailgun.always(fault)
 

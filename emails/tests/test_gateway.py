@@ -149,3 +149,31 @@ def test_a_look_up_without_a_clear_answer_is_no_answer(mailgun: StandIn, fault: 
 
     with pytest.raises(LookUpUnavailable):
         gateway.look_up(letter().message_id, attempted_at=timezone.now())
+
+
+def test_look_ups_use_the_connection_of_their_thread(mailgun: StandIn) -> None:
+    gateway.send(letter())
+    before = mailgun.connections
+
+    gateway.look_up(letter().message_id, attempted_at=timezone.now())
+    gateway.send(letter())
+
+    assert mailgun.connections == before
+
+
+def test_every_field_arrives_as_it_was_written(mailgun: StandIn) -> None:
+    text = 'Łódź ✓ "quoted" & <b> %41+ = ;\r\n--not-the-boundary--\n\n\tend '
+    gateway.send(
+        letter(
+            text=text,
+            html=f"<p>{text}</p>",
+            tags=["one", "two"],
+            headers={"List-Unsubscribe": "<https://x.example/?a=1&b=2>"},
+        )
+    )
+
+    mail = mailgun.last()
+    assert mail.text == text
+    assert mail.html == f"<p>{text}</p>"
+    assert mail.tags == ["one", "two"]
+    assert mail.headers["List-Unsubscribe"] == "<https://x.example/?a=1&b=2>"
