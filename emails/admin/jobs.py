@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -27,8 +29,18 @@ MOST_AT_ONCE = 500
 """Mails that one action of the list goes through."""
 
 
-def text_without_secrets(job: EmailJob) -> str:
-    """The mail as its reader sees it, with links and codes hidden. They are sealed, and stay so."""
+# The page of a mail's HTML: nothing runs, nothing is asked of others, and it belongs to no site.
+LOOK_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src {}; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+def without_secrets(job: EmailJob, *, link: str = HIDDEN) -> rendering.Rendered | str:
+    """The mail as its reader sees it, with links and codes hidden, or why there is none.
+
+    They are sealed, and stay so. ``link`` is where the button leads instead.
+    """
     if job.purged_at is not None:
         day = moment_words(job.purged_at, business_zone())
         return f"The text was thrown away on {day}, as that of all old mail is. What became of the mail is kept."
@@ -36,16 +48,21 @@ def text_without_secrets(job: EmailJob) -> str:
         words = wording.find(job.template_type)
         values = {**dict.fromkeys(words.variables, HIDDEN), **job.content.get("context", {})}
         if "secrets" in job.content:
-            values["button_url"] = HIDDEN
+            values["button_url"] = link
         return rendering.render(
             words,
             values,
             site=rendering.site_values(),
             recipient_name=job.recipient_name or "",
             subject_line=job.subject,
-        ).text
+        )
     except (TemplateFault, UnknownTemplate) as fault:
         return f"This mail cannot be shown: {fault}"
+
+
+def text_without_secrets(job: EmailJob) -> str:
+    found = without_secrets(job)
+    return found if isinstance(found, str) else found.text
 
 
 @admin.register(EmailJob)
@@ -120,6 +137,20 @@ class EmailJobAdmin(QueuePages):
         )
 
     # --- one mail ---------------------------------------------------------------------------------
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.look_view)
+        return [path("<int:pk>/look/", view, name="emails_emailjob_look"), *super().get_urls()]
+
+    def look_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The HTML part alone, as its reader sees it. Its inline styles need a policy of its own."""
+        self.demand(request, self.has_view_permission(request), "look")
+        found = without_secrets(self.found(request, pk), link="#")
+        if isinstance(found, str):
+            return HttpResponse(found, content_type="text/plain; charset=utf-8")
+        response = HttpResponse(found.html)
+        response.headers["Content-Security-Policy"] = LOOK_POLICY.format(settings.SITE_URL)
+        return response
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -166,7 +197,12 @@ class EmailJobAdmin(QueuePages):
 
     @admin.display(description="Text")
     def text(self, row: EmailJob) -> SafeString:
-        return format_html('<pre class="mail-text">{}</pre>', text_without_secrets(row))
+        found = without_secrets(row)
+        if isinstance(found, str):
+            return format_html("<p>{}</p>", found)
+        address = reverse("admin:emails_emailjob_look", args=[row.pk])
+        page = '<pre class="mail-text">{}</pre><p><a href="{}">See it with its design</a></p>'
+        return format_html(page, found.text, address)
 
     # --- actions ----------------------------------------------------------------------------------
     @admin.action(description="Try again to send", permissions=["retry"])

@@ -218,6 +218,21 @@ class TestOneMail:
         assert "Please write a new one." in answer.content.decode()
         assert EmailJob.objects.count() == 1
 
+    def test_its_design_is_shown_where_nothing_runs_and_nothing_secret_stands(self, desk: Client) -> None:
+        job = make_mail(content={"context": {"first_name": "Margaret"}, "secrets": "sealed"})
+        address = reverse("admin:emails_emailjob_look", args=[job.pk])
+        assert address in html_of(desk, change(job))
+
+        answer = desk.get(address)
+
+        assert answer.status_code == 200
+        assert answer["Content-Security-Policy"].startswith("sandbox; default-src 'none';")
+        assert "script-src" not in answer["Content-Security-Policy"]
+        assert "sealed" not in answer.content.decode()
+        assert "<h1" in answer.content.decode()
+        EmailJob.objects.filter(pk=job.pk).update(purged_at=timezone.now(), content={"purged": True})
+        assert desk.get(address)["Content-Type"].startswith("text/plain")
+
     def test_many_events_are_told_to_a_point(self, desk: Client) -> None:
         job = make_mail(status=EmailStatus.OPENED, sent_at=timezone.now())
         html_of(desk, change(job))
@@ -358,7 +373,8 @@ class TestRights:
         client, failed = member(DEPUTY), make_mail()
         person = make_user(email=failed.recipient_email)
 
-        for address in (LIST, QUEUE, REPORT, RESUME, change(failed), act(failed, "again")):
+        look = reverse("admin:emails_emailjob_look", args=[failed.pk])
+        for address in (LIST, QUEUE, REPORT, RESUME, change(failed), look, act(failed, "again")):
             assert client.get(address).status_code == 403, address
         assert client.post(RESUME).status_code == 403
         assert client.post(act(failed, "again")).status_code == 403

@@ -45,8 +45,17 @@ OWN_PAGES: dict[str, tuple[type[models.Model] | None, tuple[str, ...]]] = {
     "booking_booking_move": (Booking, ()),
     "booking_booking_cancel": (Booking, ()),
 }
-# Redirects, and answers for scripts.
-NOT_PAGES = {"login", "logout", "password_change", "password_change_done", "autocomplete", "jsi18n", "app_list"}
+# Redirects, answers for scripts, and a mail's own HTML, in which no script of a test may run either.
+NOT_PAGES = {
+    "emails_emailjob_look",
+    "login",
+    "logout",
+    "password_change",
+    "password_change_done",
+    "autocomplete",
+    "jsi18n",
+    "app_list",
+}
 
 
 @pytest.fixture(scope="module")
