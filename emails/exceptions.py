@@ -55,3 +55,25 @@ class NotWaiting(DomainError):
 
 class NothingToApply(DomainError):
     message = "Only a post that failed or matched no mail can be tried again, and only while its body is kept."
+
+
+class ChangedMeanwhile(DomainError):
+    message = "Somebody changed this wording while you worked. Copy your words, open the page again, and put them in."
+
+
+class WordingRefused(DomainError):
+    """``faults`` maps each field of the form to sentences for staff."""
+
+    message = "This wording cannot be used as it is. Please look at what is marked."
+
+    def __init__(self, faults: dict[str, list[str]]) -> None:
+        super().__init__()
+        self.faults = faults
+
+
+class NoSuchWording(DomainError):
+    message = "That earlier wording is not kept here. Please choose one from the list."
+
+
+class TooManyTests(DomainError):
+    message = "You have sent many test emails. Please wait ten minutes, then send the next one."

@@ -37,7 +37,7 @@ from emails.models import Stream
 from emails.wording import Wording
 from settings_app import services as site_settings
 
-SOURCE_LIMIT = 50_000
+SOURCE_LIMIT = 20_000
 """Characters in one source. A shipped body has about 1,500."""
 
 FILTERS = frozenset(
@@ -68,7 +68,7 @@ class _MailEnvironment(Environment):
 
     block_nesting_limit = 10
     context_depth_limit = 10
-    loop_iteration_limit = 500
+    loop_iteration_limit = 100
     local_namespace_limit = 50_000
     output_stream_limit = 200_000
 
@@ -122,6 +122,16 @@ def render(
 def check(wording: Wording) -> None:
     """Refuse wording that cannot be rendered with its own sample values. Raises TemplateFault."""
     render(wording, wording.variables, site=site_values(), recipient_name="Margaret")
+
+
+def compile_source(source: str, *, html: bool) -> BoundTemplate:
+    """One source as Liquid reads it, with all limits on. Raises TemplateFault, or LiquidError with its place."""
+    if len(source) > SOURCE_LIMIT:
+        raise TemplateFault(f"It is longer than {SOURCE_LIMIT:,} characters.")
+    try:
+        return (_HTML if html else _TEXT).from_string(source)
+    except RecursionError as error:
+        raise TemplateFault("It is nested too deeply.") from error
 
 
 def site_values() -> dict[str, str]:
@@ -200,14 +210,10 @@ def _fill(source: str, values: Mapping[str, Any], *, html: bool) -> str:
 
 @lru_cache(maxsize=256)
 def _compiled(source: str, html: bool) -> BoundTemplate:
-    if len(source) > SOURCE_LIMIT:
-        raise TemplateFault(f"It is longer than {SOURCE_LIMIT} characters.")
     try:
-        return (_HTML if html else _TEXT).from_string(source)
+        return compile_source(source, html=html)
     except LiquidError as error:
         raise TemplateFault(_fault(error)) from error
-    except RecursionError as error:
-        raise TemplateFault("It is nested too deeply.") from error
 
 
 @lru_cache(maxsize=8)
@@ -249,10 +255,13 @@ _DRESSED = {
 }
 _BARE = re.compile("|".join(re.escape(tag) for tag in _DRESSED))
 _BARE_LINK = re.compile(r'<a href="([^"<>]*)">')
+_PHONE = re.compile(r"\{\{-?\s*business_phone\s*-?\}\}(?![^<>]*>)")
+"""The phone number as words, not inside a tag: it stays on one line."""
 
 
 @lru_cache(maxsize=128)
 def dress(source: str) -> str:
     """The bare tags of a body's source with the inline styles of the design; filled-in values are not touched."""
     dressed = _BARE.sub(lambda match: _DRESSED[match.group()], source)
+    dressed = _PHONE.sub(r'<span style="white-space:nowrap;">\g<0></span>', dressed)
     return _BARE_LINK.sub(r'<a class="l" href="\1" style="color:#1f4493;">', dressed)

@@ -6,11 +6,12 @@ wording is kept for some seconds in each process, so that queueing a mail costs 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,9 @@ def find_known(names: Iterable[str]) -> dict[str, Wording | None]:
     wanted = set(names)
     cold = [name for name in wanted if name not in _cache or _cache[name][0] < now]
     if cold:
-        rows = {row.name: _from_row(row) for row in EmailTemplate.objects.filter(name__in=cold)}
+        rows = {row.name: from_row(row) for row in EmailTemplate.objects.filter(name__in=cold)}
         for name in cold:
-            _cache[name] = (now + KEEP_SECONDS, rows.get(name) or _from_files(name))
+            _cache[name] = (now + KEEP_SECONDS, rows.get(name) or shipped(name))
     return {name: _cache[name][1] for name in wanted}
 
 
@@ -94,7 +95,21 @@ def read_folder(folder: Path) -> Wording:
         raise TemplateFault(f"The message files of {folder.name} cannot be used: {error!r}.") from error
 
 
-def _from_row(row: EmailTemplate) -> Wording:
+def with_draft(words: Wording | None, content: Mapping[str, Any]) -> Wording | None:
+    """The words of a test mail, which staff may send before they save them; else ``words`` as they are."""
+    draft = content.get("draft")
+    if words is None or not draft:
+        return words
+    return replace(words, text=draft["text"], html=draft["html"], is_active=True, version=0)
+
+
+def digest(*parts: str) -> str:
+    """Of subject, HTML, text and priority: tells whether a row is as it was taken in from the files."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def from_row(row: EmailTemplate) -> Wording:
+    """The wording that a row holds."""
     return Wording(
         name=row.name,
         description=row.description,
@@ -110,7 +125,8 @@ def _from_row(row: EmailTemplate) -> Wording:
     )
 
 
-def _from_files(name: str) -> Wording | None:
+def shipped(name: str) -> Wording | None:
+    """The wording in the files, if there are any of that name. Raises TemplateFault."""
     if not _NAME.fullmatch(name) or not (FOLDER / name).is_dir():
         return None
     return read_folder(FOLDER / name)

@@ -51,6 +51,7 @@ RIGHTS: dict[str, tuple[str, ...]] = {
         "emails.change_emailjob",
         "emails.view_emaildeliveryevent",
         "emails.view_emailtemplate",
+        "emails.change_emailtemplate",
         "emails.view_emailsuppression",
         "emails.add_emailsuppression",
         "emails.delete_emailsuppression",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +57,7 @@ def take_in(words: wording.Wording, row: EmailTemplate | None) -> str:
     What a mail is for, its variables, its stream and the choice that stops it are facts of the code and always
     follow the files; the wording and the priority do so only while they are what was last taken in.
     """
-    wanted = digest(words.subject, words.html, words.text, words.priority)
+    wanted = wording.digest(words.subject, words.html, words.text, words.priority)
     facts = {
         "description": words.description,
         "variables": words.variables,
@@ -78,7 +76,7 @@ def take_in(words: wording.Wording, row: EmailTemplate | None) -> str:
         )
         keep_version(made)
         return "new"
-    present = digest(row.subject, row.html_content, row.text_content or "", row.priority)
+    present = wording.digest(row.subject, row.html_content, row.text_content or "", row.priority)
     is_edited = present not in (row.seed_digest, wanted)
     changes: dict[str, Any] = {name: value for name, value in facts.items() if getattr(row, name) != value}
     if not is_edited and row.seed_digest != wanted:
@@ -112,7 +110,3 @@ def keep_version(row: EmailTemplate) -> None:
             "text_content": row.text_content or "",
         },
     )
-
-
-def digest(*parts: str) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
