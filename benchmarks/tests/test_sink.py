@@ -7,6 +7,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -47,7 +48,7 @@ def test_a_message_is_counted_by_its_id_and_found_again(port: int, as_files: boo
         assert facts["accepted"] == {NAME: 2}
         assert (facts["connections"], facts["most_open"]) == (1, 1)
         condition = {"attribute": "message_id", "comparator": "=", "values": [{"value": NAME}, {"value": "other"}]}
-        wanted = {"filter": {"AND": [condition]}}
+        wanted: Any = {"filter": {"AND": [condition]}}
         found = session.post(f"http://127.0.0.1:{port}/v1/analytics/logs", json=wanted, timeout=5).json()
         assert [item["message"]["headers"]["message-id"] for item in found["items"]] == [NAME]
     assert (
