@@ -378,6 +378,8 @@ def _record(told: dict[int, Event]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_RECORD, columns)
         rows = cursor.fetchall()
+    # All at once and so in one order: two batches that name the same addresses do not wait for each other.
+    suppression.hold(*(recipient for job_id, recipient in rows if told[job_id].stops is not None))
     for job_id, recipient in rows:
         event = told[job_id]
         if event.stops is not None:
