@@ -19,16 +19,14 @@ from urllib.parse import urlsplit
 import structlog
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.core.cache import cache
 from django.db import DataError, Error, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from emails import tasks
 from emails.models import PostState
-from emails.services import events, inbox
+from emails.services import events, inbox, outbox
 from emails.services.events import NotAnEvent
 
 logger = structlog.get_logger(__name__)
@@ -38,7 +36,6 @@ OLDEST_SECONDS = 9 * 3600
 """Mailgun tries for eight hours."""
 
 NEWEST_SECONDS = 300
-WAKE_QUIET_SECONDS = 5.0
 
 _TOKEN = re.compile(r"[\x21-\x7e]{50}")
 _TIMESTAMP = re.compile(r"[0-9]{10}")
@@ -126,7 +123,7 @@ def _keep(token: str, data: Any) -> HttpResponse:
     if state == PostState.USELESS:
         logger.warning("mailgun_post_useless", cause=error)
         return _answer(200, "Kept; nothing to do.")
-    transaction.on_commit(wake, robust=True)
+    transaction.on_commit(outbox.wake_inbox, robust=True)
     return _answer(200, "Kept.")
 
 
@@ -146,22 +143,3 @@ def _answer(status: int, words: str) -> HttpResponse:
     if status == 503:
         response.headers["Retry-After"] = "30"
     return response
-
-
-_quiet_until = 0.0
-
-
-def wake() -> None:
-    """Ask for one run of the task, unless one is already asked for. Never raises; as ``outbox.wake``."""
-    global _quiet_until
-    if time.monotonic() < _quiet_until:
-        return
-    try:
-        free = cache.add(tasks.wake_key(tasks.apply_posts.name), 1, timeout=1)
-        if free is None:
-            raise ConnectionError("the cache does not answer")
-        if free:
-            tasks.apply_posts.apply_async(retry=False, expires=60)
-    except Exception as error:
-        _quiet_until = time.monotonic() + WAKE_QUIET_SECONDS
-        logger.warning("mail_wake_failed", error=type(error).__name__)

@@ -142,9 +142,17 @@ _quiet_until = 0.0
 
 
 def wake(*, critical: bool = False) -> None:
-    """Ask for one run of the drain, unless one is already asked for. Never raises.
+    """Ask for one run of the drain, unless one is already asked for. Never raises."""
+    _ask_for(tasks.drain_critical if critical else tasks.drain_outbox)
 
-    The key stands for "asked for and not begun": the drain deletes it before its first claim, so whoever
+
+def wake_inbox() -> None:
+    """The same for the task that applies Mailgun's posts."""
+    _ask_for(tasks.apply_posts)
+
+
+def _ask_for(task: Task) -> None:
+    """The key stands for "asked for and not begun": the task deletes it before its first claim, so whoever
     finds it standing knows that the coming claim will see his row. It lives one second, should the task be
     lost. While Redis is down nothing is tried for some seconds, so no request waits for it; the beat's own
     run finds the rows.
@@ -152,7 +160,6 @@ def wake(*, critical: bool = False) -> None:
     global _quiet_until
     if time.monotonic() < _quiet_until:
         return
-    task: Task = tasks.drain_critical if critical else tasks.drain_outbox
     try:
         free = cache.add(tasks.wake_key(task.name), 1, timeout=1)
         if free is None:

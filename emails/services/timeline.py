@@ -107,8 +107,11 @@ def _now(job: EmailJob, zone: ZoneInfo) -> list[Step]:
 def _step_of(event: EmailDeliveryEvent, job: EmailJob) -> tuple[str, Step]:
     data: dict[str, Any] = event.data if isinstance(event.data, dict) else {}
     kind = event.event_type
-    if kind == "failed":
-        is_final = data.get("severity") == "permanent" or (not data and job.bounced_at is not None)
+    if kind == "bounced":
+        kind = "permanent_fail"
+    elif kind == "failed":
+        gave_up = job.bounced_at is not None or job.status == EmailStatus.FAILED
+        is_final = data.get("severity") == "permanent" or (not data and gave_up)
         kind = "permanent_fail" if is_final else "temporary_fail"
     words = _SAID.get(kind, f"It said: {kind}.")
     reason = _reason(data) or (job.bounce_reason if kind == "permanent_fail" else "")

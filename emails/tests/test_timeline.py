@@ -122,3 +122,9 @@ def test_tries_waiting_and_the_end_are_told() -> None:
 )
 def test_did_it_reach_the_person(fields: dict[str, Any], words: str) -> None:
     assert result_words(job(**fields), CHICAGO) == words
+
+
+def test_a_bounce_is_final_even_when_its_data_is_thrown_away() -> None:
+    story = steps(job(status=EmailStatus.BOUNCED, sent_at=at(1), bounced_at=at(4)), [said("bounced", 4, None)], CHICAGO)
+
+    assert any(step.words.startswith("The mailbox did not take it. Mailgun gave up.") for step in story)

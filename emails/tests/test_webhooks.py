@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from emails import tasks, webhooks
 from emails.models import EmailWebhookPost
-from emails.services import events, inbox
+from emails.services import events, inbox, outbox
 from emails.tests.factories import make_job
 from emails.tests.posts import ADDRESS, KEY, SAMPLE_KEY, about, post, sample, signed
 
@@ -49,7 +49,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     task = tasks.apply_posts
     monkeypatch.setattr(task, "apply_async", lambda **options: names.append(task.name))
-    monkeypatch.setattr(webhooks, "_quiet_until", 0.0)
+    monkeypatch.setattr(outbox, "_quiet_until", 0.0)
     cache.delete(tasks.wake_key(task.name))
     return names
 

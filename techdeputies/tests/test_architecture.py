@@ -33,7 +33,7 @@ ROWS = [
     ["tasks"],
     ["forms"],
     ["views"],
-    ["urls"],
+    ["urls", "machine_urls"],
     ["admin", "checks"],
     ["apps"],
 ]
