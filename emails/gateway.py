@@ -114,7 +114,7 @@ class _Payload(MailgunPayload):
 
 def _multipart(fields: dict[str, Any], boundary: str) -> bytes:
     """The fields as a form (RFC 7578); a list repeats its field. The boundary is too random to stand in a value."""
-    parts = []
+    parts: list[str] = []
     for name, value in fields.items():
         safe = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
         parts.extend(

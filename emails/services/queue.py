@@ -62,6 +62,7 @@ _DUE_BY_AGE = """
        FOR UPDATE SKIP LOCKED
 """
 
+# The array says again what the join says, so that the rows are found by their key and by no other plan.
 _CLAIM = """
 WITH due AS MATERIALIZED ({due})
 UPDATE email_jobs AS job
@@ -75,7 +76,7 @@ UPDATE email_jobs AS job
   FROM due
   LEFT JOIN email_suppressions AS stop ON lower(stop.email) = lower(due.recipient_email)
   LEFT JOIN email_preferences AS wish ON lower(wish.email) = lower(due.recipient_email)
- WHERE job.id = due.id
+ WHERE job.id = due.id AND job.id = ANY (ARRAY(SELECT id FROM due))
 RETURNING {columns},
           COALESCE(job.expires_at <= STATEMENT_TIMESTAMP(), FALSE),
           stop.id, stop.xmin::text, stop.type, stop.is_at_mailgun,
@@ -270,11 +271,12 @@ def _claimed(row: Any) -> Job:
 
 
 def _job(row: Any, **more: Any) -> Job:
-    return Job(*row[:8], json.loads(row[8]), *row[9:15], **more)
+    values: list[Any] = [*row[:8], json.loads(row[8]), *row[9:15]]
+    return Job(*values, **more)
 
 
 def _run(sql: str, limit: int, domain: str = "") -> list[Any]:
-    values = {"token": uuid.uuid4(), "lease": LEASE_SECONDS, "limit": limit, "domain": domain}
+    values: dict[str, Any] = {"token": uuid.uuid4(), "lease": LEASE_SECONDS, "limit": limit, "domain": domain}
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return cursor.fetchall()

@@ -93,7 +93,12 @@ def scans(node: dict[str, Any]) -> list[dict[str, Any]]:
 
 def explain_claim(limit: int, **options: Any) -> dict[str, Any]:
     """The plan as it ran. The second run: the first marks the index entries that rolled-back tests have left."""
-    values = {"token": "00000000-0000-0000-0000-000000000000", "lease": 1, "limit": limit, "domain": "example.com"}
+    values: dict[str, Any] = {
+        "token": "00000000-0000-0000-0000-000000000000",
+        "lease": 1,
+        "limit": limit,
+        "domain": "example.com",
+    }
     plan: Any = None
     for _ in range(2):
         with connection.cursor() as cursor:
@@ -124,7 +129,7 @@ def test_a_claim_reads_no_more_than_its_batch(options: dict[str, Any], is_analyz
     read = [
         (scan["Node Type"], scan.get("Index Name"), scan["Actual Loops"] * scan["Actual Rows"]) for scan in scans(plan)
     ]
-    assert all(kind in {"Index Scan", "Index Only Scan"} for kind, _, _ in read), read
+    assert all(kind != "Seq Scan" for kind, _, _ in read), read
     assert all(rows <= 32 for _, _, rows in read), read
     assert all(scan.get("Rows Removed by Filter", 0) == 0 for scan in scans(plan)), scans(plan)
     due = [scan for scan in scans(plan) if scan.get("Index Name") in {"email_job_claim", "email_job_oldest"}]

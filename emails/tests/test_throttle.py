@@ -144,7 +144,12 @@ def test_a_throttled_run_does_not_spin(mailgun: StandIn, monkeypatch: pytest.Mon
     make_job()
     asked: list[float] = []
     is_probing = delivery.breaker.is_probing
-    monkeypatch.setattr(delivery.breaker, "is_probing", lambda: asked.append(time.monotonic()) or is_probing())
+
+    def noted() -> bool:
+        asked.append(time.monotonic())
+        return is_probing()
+
+    monkeypatch.setattr(delivery.breaker, "is_probing", noted)
 
     report = delivery.drain(seconds=1.0)
 
@@ -159,7 +164,12 @@ def test_high_mail_goes_out_of_what_is_kept_back(mailgun: StandIn, monkeypatch: 
     high = make_job(priority="high", available_at=timezone.now())
     claims: list[dict[str, Any]] = []
     claim = queue.claim
-    monkeypatch.setattr(queue, "claim", lambda **options: claims.append(options) or claim(**options))
+
+    def noted(**options: Any) -> list[queue.Job]:
+        claims.append(options)
+        return claim(**options)
+
+    monkeypatch.setattr(queue, "claim", noted)
 
     jobs, may_claim = delivery._claim(128, critical_only=False)
 
