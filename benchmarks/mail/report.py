@@ -110,6 +110,7 @@ before, and keeps nothing. All post to the same lean sink, a process of its own,
 {growth}
 
 Claims are measured with {WAITING:,} mails waiting, and rolled back. *Buffers* and *rows read* are what EXPLAIN counts.
+A table with few finished mails is small enough for PostgreSQL to read it whole.
 
 {faults}
 
