@@ -217,3 +217,52 @@ def test_the_gaps_between_tries_grow_and_are_jittered() -> None:
         gaps = {delivery.back_off(retries) for _ in range(50)}
         assert len(gaps) > 40
         assert middle * 0.75 <= min(gaps) <= max(gaps) <= middle * 1.25
+
+
+# --- What must not go unseen ----------------------------------------------------------------------------
+
+
+def loud(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [str(record.msg["event"]) for record in caplog.records if record.levelname == "ERROR"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("priority", "events"), [("critical", ["mail_address_refused"]), ("normal", [])], ids=["critical", "normal"]
+)
+def test_critical_mail_to_a_refused_address_is_loud(
+    mailgun: StandIn, caplog: pytest.LogCaptureFixture, priority: str, events: list[str]
+) -> None:
+    job = make_job(priority=priority)
+    mailgun.answers(400)
+
+    delivery.drain()
+
+    job.refresh_from_db()
+    assert job.status == "failed"
+    assert loud(caplog) == events
+
+
+@pytest.mark.parametrize(
+    ("priority", "events"), [("critical", ["mail_critical_expired"]), ("normal", [])], ids=["critical", "normal"]
+)
+def test_critical_mail_that_could_not_go_in_time_is_loud(
+    mailgun: StandIn, caplog: pytest.LogCaptureFixture, priority: str, events: list[str]
+) -> None:
+    job = make_job(priority=priority, expires_at=timezone.now())
+
+    delivery.drain()
+
+    job.refresh_from_db()
+    assert (job.status, job.last_error) == ("cancelled", "expired: it could not be sent in time")
+    assert loud(caplog) == events
+
+
+def test_critical_mail_that_is_given_up_is_loud(mailgun: StandIn, caplog: pytest.LogCaptureFixture) -> None:
+    job = make_job(priority="critical", retry_count=3, max_retries=3)
+    mailgun.answers(500)
+
+    delivery.drain()
+    age(job, lease_until=timedelta(seconds=61))
+    delivery.recover()
+
+    assert loud(caplog) == ["mail_given_up"]
