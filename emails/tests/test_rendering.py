@@ -94,6 +94,14 @@ def test_bare_tags_get_the_styles_of_the_design() -> None:
     assert '<a class="l" href="https://thetechdeputies.example/x" style="color:#1f4493;">E</a>' in html
 
 
+def test_the_phone_number_is_never_broken_across_lines() -> None:
+    html = html_of('<p>Call {{ business_phone }}.</p><p><a href="tel:{{ business_phone }}">Call us</a></p>')
+    whole = '<span style="white-space:nowrap;">(312) 555-0142</span>'
+
+    assert html.count(whole) == 2, "in the words of the mail and in the safety box"
+    assert 'href="tel:(312) 555-0142"' in html
+
+
 def test_values_are_escaped_and_never_dressed_or_filled_in_again() -> None:
     evil = '<script>x</script><p>"{{ business_email }}"{% include "x" %}'
     html = html_of("<p>{{ thing }}</p><p>{{ thing | newline_to_br }}</p><p>{{ thing | upcase }}</p>", thing=evil)
