@@ -58,7 +58,6 @@ def mailgun(request: HttpRequest) -> HttpResponse:
     block = body.get("signature") if isinstance(body, dict) else None
     sealed = _verified(block)
     if sealed is None:
-        logger.warning("mailgun_post_not_verified", bytes=len(raw))
         return _answer(401, "Bad signature.")
     token, age = sealed[0], time.time() - sealed[1]
     if age < -NEWEST_SECONDS:

@@ -143,6 +143,8 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         # Django's own handlers (console in debug, mail to admins) would bypass the redaction.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # "Not found: …" says again what the request's own line says with its status.
+        "django.request": {"level": "ERROR"},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         # Each query at DEBUG holds its parameters.
         "django.db.backends": {"level": "WARNING"},
