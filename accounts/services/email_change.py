@@ -147,7 +147,9 @@ def undo_email_change(*, secret: str, actor: Actor) -> User:
     found = EmailChange.objects.filter(undo_token=tokens.digest(secret)).first()
     if found is None:
         raise LinkUsedUp
-    suppression.hold(found.old_email, found.new_email)
+    # Every address that may be stopped or chosen for below; the present one may be of a later change.
+    present = User.objects.filter(pk=found.user_id).values_list("email", flat=True).get()
+    suppression.hold(found.old_email, found.new_email, present)
     user = lock(found.user_id)
     undone = EmailChange.objects.filter(pk=found.pk, undone_at=None, undo_expires_at__gt=Now()).update(
         undone_at=Now(), updated_at=Now()

@@ -9,10 +9,12 @@ from django.utils import timezone
 from accounts import services
 from accounts.exceptions import AddressTaken, LinkUsedUp, SameAddress, WrongCurrentPassword
 from accounts.models import EmailChange, Session, User
+from accounts.services import email_change
 from accounts.tests.factories import PASSWORD, make_user
 from accounts.tests.helpers import ACTOR, last_mail, mails, race, secret_in
 from audit.models import PasswordChangeAudit
 from emails.models import EmailJob
+from emails.services import suppression
 from settings_app.exceptions import LimitReached
 
 pytestmark = pytest.mark.django_db
@@ -175,6 +177,37 @@ def test_a_thief_who_moved_the_account_twice_loses_it_all_the_same() -> None:
     assert user.email == OLD
     with pytest.raises(LinkUsedUp):
         undo(thiefs)
+
+
+def test_every_address_is_held_before_the_person_also_when_a_later_change_is_undone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who stops an address holds it first and the person after: in the other order the two would lock each other."""
+    user = make_user(email=OLD)
+    ask(user)
+    confirm()
+    user.refresh_from_db()
+    ask(user, "third@example.com")
+    confirm()
+    secret, held = undo_secret(0), []
+    hold, lock = suppression.hold, email_change.lock
+    late: list[str] = []
+    is_locked: list[bool] = []
+
+    def noted_hold(*addresses: str) -> None:
+        (late if is_locked else held).extend(addresses)
+        hold(*addresses)
+
+    def noted_lock(pk: int) -> User:
+        is_locked.append(True)
+        return lock(pk)
+
+    monkeypatch.setattr(suppression, "hold", noted_hold)
+    monkeypatch.setattr(email_change, "lock", noted_lock)
+    undo(secret)
+
+    assert late
+    assert set(late) <= set(held)
 
 
 def test_undoing_works_once_and_for_72_hours() -> None:

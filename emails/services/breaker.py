@@ -56,8 +56,14 @@ def is_stopped_here() -> bool:
 
 
 def is_probing() -> bool:
-    """Whether the next claim should take one mail only."""
-    return _is_probing or bool(cache.get(_PROBE_KEY))
+    """Whether the next claim should take one mail only.
+
+    Remembered here, too, so that this process takes the sign away when its own mail is answered: whoever put
+    it there may be dead.
+    """
+    global _is_probing
+    _is_probing = _is_probing or bool(cache.get(_PROBE_KEY))
+    return _is_probing
 
 
 def slow_down(seconds: float) -> None:
@@ -124,5 +130,7 @@ def _pause(seconds: float, why: str) -> None:
     global _paused_until, _lift_seen
     _lift_seen = cache.get(_LIFTED_KEY)
     _paused_until = max(_paused_until, time.monotonic() + seconds)
-    cache.set(_PAUSE_KEY, why, timeout=max(1, round(seconds)))
+    # A shorter pause, from a post that was on its way, must not end a longer one in the other processes.
+    if (cache.ttl(_PAUSE_KEY) or 0) < seconds:  # type: ignore[attr-defined]
+        cache.set(_PAUSE_KEY, why, timeout=max(1, round(seconds)))
     logger.warning("mail_paused", seconds=round(seconds), why=why)

@@ -99,11 +99,13 @@ def drain(*, batch_size: int | None = None, critical_only: bool = False, seconds
     return report
 
 
-def recover(*, batch_size: int = 100, seconds: float = RUN_SECONDS) -> int:
+def recover(*, batch_size: int | None = None, seconds: float = RUN_SECONDS) -> int:
     """Ask Mailgun about every mail whose worker or answer was lost; returns how many were decided.
 
-    Found: it counts as sent. Not found: it is queued again, and a try is used up.
+    Found: it counts as sent. Not found: it is queued again, and a try is used up. One batch is one round of the
+    threads, so that a Mailgun that hangs does not hold it past the task's own limit, where nothing would be kept.
     """
+    batch_size = batch_size or settings.EMAIL_SENDER_THREADS
     deadline = time.monotonic() + seconds
     pool = _pool(settings.EMAIL_SENDER_THREADS)
     decided = 0

@@ -117,6 +117,9 @@ def enqueue_email(
 def cancel_emails(*, occasion_prefix: str, reason: str) -> int:
     """Cancel what still waits for the occasions that start so, and return how many. Mail on its way stays.
 
+    On its way may mean that nobody knows yet whether Mailgun took it. Such mail is worth nothing from now on: if
+    it comes back into the queue, the next claim cancels it.
+
     Give the whole id with its separator (``"booking:abc123:"``), so that no longer id is caught with it.
     """
     if not occasion_prefix:
@@ -125,15 +128,26 @@ def cancel_emails(*, occasion_prefix: str, reason: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE email_jobs
-               SET status = 'cancelled', last_error = %s, updated_at = STATEMENT_TIMESTAMP(),
-                   content = CASE WHEN jsonb_exists(content, 'secrets')
-                                  THEN content || '{"secrets": null}'::jsonb ELSE content END
-             WHERE status = 'queued' AND occasion LIKE %s
+            WITH ours AS MATERIALIZED (
+                SELECT id FROM email_jobs
+                 WHERE status IN ('queued', 'sending') AND occasion LIKE %s
+                 ORDER BY id
+                   FOR NO KEY UPDATE
+            )
+            UPDATE email_jobs AS job
+               SET status = CASE WHEN job.status = 'queued' THEN 'cancelled' ELSE job.status END,
+                   last_error = %s,
+                   expires_at = CASE WHEN job.status = 'sending' THEN STATEMENT_TIMESTAMP() ELSE job.expires_at END,
+                   content = CASE WHEN job.status = 'queued' AND jsonb_exists(job.content, 'secrets')
+                                  THEN job.content || '{"secrets": null}'::jsonb ELSE job.content END,
+                   updated_at = STATEMENT_TIMESTAMP()
+              FROM ours
+             WHERE job.id = ours.id
+            RETURNING job.status
             """,
-            [reason, pattern],
+            [pattern, reason],
         )
-        return cursor.rowcount
+        return sum(status == EmailStatus.CANCELLED for (status,) in cursor.fetchall())
 
 
 # --- Waking the worker ----------------------------------------------------------------------------------

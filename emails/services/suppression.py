@@ -180,7 +180,8 @@ def clear_expired() -> int:
     """
     cleared = 0
     deadline = time.monotonic() + RUN_SECONDS
-    for row in EmailSuppression.objects.ended().order_by("expires_at")[:BATCH]:
+    # First those that Mailgun need not be asked about.
+    for row in EmailSuppression.objects.ended().order_by("is_at_mailgun", "expires_at")[:BATCH]:
         if time.monotonic() > deadline:
             break
         try:

@@ -45,7 +45,8 @@ def unsafe_html(source: str, *, links: Iterable[str]) -> Iterator[str]:
         yield "There is a character in it that cannot be kept. Please type it again instead of copying it."
         return
     for match in _MARK.finditer(source):
-        if any("<" in text or ":" in text for text in _QUOTED.findall(match.group())):
+        # A colon may be written as "&#58;", too.
+        if any(not {"<", ":", "&"}.isdisjoint(text) for text in _QUOTED.findall(match.group())):
             yield "Write tags and links outside of the marks {{ }} and {% %}, not inside their quotes."
             return
     reader = _Reader(marks, {*links, "site_url"})

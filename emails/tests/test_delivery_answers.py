@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -266,3 +267,46 @@ def test_critical_mail_that_is_given_up_is_loud(mailgun: StandIn, caplog: pytest
     delivery.recover()
 
     assert loud(caplog) == ["mail_given_up"]
+
+
+def test_the_sign_of_a_dead_process_does_not_hold_the_others_to_one_mail_at_a_time(mailgun: StandIn) -> None:
+    for _ in range(3):
+        make_job()
+    breaker.cache.set("mail:probe", 1, timeout=3600)
+
+    assert delivery.drain().sent == 3
+
+    assert breaker.cache.get("mail:probe") is None
+    assert not breaker.is_probing()
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+    breaker.slow_down(600)
+    breaker.slow_down(1)
+
+    pause = breaker.pause()
+    assert pause is not None
+    assert pause.seconds > 500
+
+
+def test_looking_up_takes_no_more_mails_than_threads_ask_at_once(
+    mailgun: StandIn, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one round of a Mailgun that hangs would outlast the task, and none of its answers would be kept."""
+    settings.EMAIL_SENDER_THREADS = 2
+    limits = []
+    take_over = queue.take_over
+
+    def noted(*, limit: int) -> list[Any]:
+        limits.append(limit)
+        return take_over(limit=limit)
+
+    monkeypatch.setattr(queue, "take_over", noted)
+    for _ in range(3):
+        job = make_job(status="sending", message_id=f"job-{uuid4().hex}@{mailgun.config.domain}", lease_token=uuid4())
+        EmailJob.objects.filter(pk=job.pk).update(
+            lease_until=timezone.now() - timedelta(minutes=2), last_attempt_at=timezone.now() - timedelta(minutes=4)
+        )
+
+    assert delivery.recover() == 3
+    assert limits == [2, 2]

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from emails.exceptions import InvalidRecipient, UnknownTemplate
 from emails.models import EmailJob, EmailStatus
-from emails.services import outbox
+from emails.services import delivery, outbox, queue
 from emails.services.outbox import bare_address, cancel_emails, enqueue_email, one_line
 from emails.tests.factories import make_job, make_template
 from settings_app import crypto
@@ -214,6 +214,31 @@ def test_cancelling_stops_what_waits_and_nothing_else() -> None:
     assert waiting.content["secrets"] is None
     assert alike.status == "queued"
     assert on_its_way.status == "sending"
+
+
+def test_cancelled_on_its_way_it_is_not_sent_when_it_comes_back() -> None:
+    """Nobody knew whether Mailgun had taken the reminder when its visit was cancelled; Mailgun had not."""
+    job = make_job(occasion="reminder:a1:1")
+    claimed = queue.claim(limit=1)[0]
+
+    assert cancel_emails(occasion_prefix="reminder:a1:", reason="The visit was cancelled.") == 0
+    unsure = queue.Outcome(claimed.id, claimed.lease_token, EmailStatus.QUEUED, "Mailgun does not know it.", retries=1)
+    assert queue.settle([unsure]) == 1
+
+    delivery.drain()
+    job.refresh_from_db()
+    assert job.status == "cancelled"
+
+
+def test_cancelled_on_its_way_it_counts_as_sent_when_mailgun_took_it() -> None:
+    job = make_job(occasion="reminder:a1:1")
+    claimed = queue.claim(limit=1)[0]
+    cancel_emails(occasion_prefix="reminder:a1:", reason="The visit was cancelled.")
+
+    queue.settle([queue.Outcome(claimed.id, claimed.lease_token, EmailStatus.SENT)])
+
+    job.refresh_from_db()
+    assert (job.status, job.last_error) == ("sent", None)
 
 
 # --- Waking ---------------------------------------------------------------------------------------------

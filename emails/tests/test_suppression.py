@@ -293,6 +293,15 @@ class TestClock:
         assert suppression.clear_expired() == 0
         assert EmailSuppression.objects.count() == 1
 
+    def test_those_that_mailgun_does_not_know_do_not_wait_for_it(self, settings: Any) -> None:
+        settings.MAILGUN_READ_API_KEY = ""
+        stays = self.ended()
+        gone = self.ended()
+        EmailSuppression.objects.filter(pk=gone.pk).update(is_at_mailgun=False)
+
+        assert suppression.clear_expired() == 1
+        assert list(EmailSuppression.objects.all()) == [stays]
+
     def test_it_stops_nothing_while_it_waits(self) -> None:
         row = self.ended()
 
