@@ -10,7 +10,7 @@ from accounts.models import User
 from emails.models import EmailSuppression, SuppressionType
 from emails.services.address import mail_of
 from emails.services.preferences import Choices
-from emails.services.timeline import moment_words, result_words
+from emails.services.timeline import bare_reason, moment_words, result_words
 from settings_app.services import business_zone
 
 STOPPED = {
@@ -28,6 +28,7 @@ def mail_panel(person: User) -> dict[str, Any]:
     return {
         "stop": mail.stop,
         "stop_words": _stop_words(mail.stop),
+        "stop_reason": bare_reason(mail.stop.reason or "") if mail.stop is not None else "",
         "choice_words": _choice_words(mail.choices),
         "rows": [
             {

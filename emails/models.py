@@ -367,7 +367,7 @@ class EmailSuppression(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.email}: {self.type}"
+        return f"{self.email}: {self.get_type_display()}"
 
     @property
     def has_ended(self) -> bool:

@@ -33,7 +33,7 @@ from liquid.exceptions import LiquidError
 from markupsafe import Markup
 
 from emails.exceptions import TemplateFault
-from emails.models import Stream
+from emails.models import Choice, Stream
 from emails.wording import Wording
 from settings_app import services as site_settings
 
@@ -58,6 +58,7 @@ WHY = {
     Stream.SERVICE: "You get this email because you use our help. We always send these, because you need them.",
     Stream.NEWS: "You get this email because you asked for our news.",
 }
+WHY_REMINDER = "You get this email because you have booked a session with us."
 
 _URL = re.compile(r"https?://\S+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
@@ -196,7 +197,7 @@ def _html(wording: Wording, values: Mapping[str, Any], title: str, text: str) ->
 
 
 def _why(wording: Wording) -> str:
-    return WHY[Stream(wording.stream)]
+    return WHY_REMINDER if wording.choice == Choice.REMINDERS else WHY[Stream(wording.stream)]
 
 
 def _fill(source: str, values: Mapping[str, Any], *, html: bool) -> str:

@@ -50,6 +50,8 @@ RIGHTS: dict[str, tuple[str, ...]] = {
         "emails.view_emailjob",
         "emails.change_emailjob",
         "emails.view_emaildeliveryevent",
+        "emails.view_emailwebhookpost",
+        "emails.change_emailwebhookpost",
         "emails.view_emailtemplate",
         "emails.change_emailtemplate",
         "emails.view_emailsuppression",

@@ -21,7 +21,7 @@ from emails.models import EmailJob, EmailTemplate
 from emails.services import retry, staff
 from emails.services.timeline import MOST_EVENTS, moment_words, result_words, steps
 from settings_app.services import business_zone
-from techdeputies.lib.admin_words import link_to, tag
+from techdeputies.lib.admin_words import filter_by, link_to, tag
 from techdeputies.lib.times import clock, short_date
 
 HIDDEN = "[hidden]"
@@ -69,7 +69,12 @@ def text_without_secrets(job: EmailJob) -> str:
 class EmailJobAdmin(QueuePages):
     list_display = ("when", "state", "priority", "recipient_email", "subject_words")
     list_display_links = ("when", "subject_words")
-    list_filter = ("status", "priority", "stream", "created_at")
+    list_filter = (
+        ("status", filter_by("state", admin.ChoicesFieldListFilter)),
+        "priority",
+        ("stream", filter_by("kind", admin.ChoicesFieldListFilter)),
+        ("created_at", filter_by("day", admin.DateFieldListFilter)),
+    )
     linked_lookups = ("template_type",)
     ordering = ("-created_at",)
     search_fields = ("recipient_email",)

@@ -18,7 +18,7 @@ from audit.mixins import ReadOnlyAdmin
 from emails.models import EmailPreference, EmailSuppression, SuppressionType
 from emails.services import suppression
 from settings_app.services import business_zone
-from techdeputies.lib.admin_words import tag
+from techdeputies.lib.admin_words import filter_by, tag
 
 CAUSES = (
     (SuppressionType.MANUAL.value, "Stop all but security mail, such as a new password"),
@@ -95,7 +95,11 @@ class LiftForm(forms.Form):
 @admin.register(EmailSuppression)
 class EmailSuppressionAdmin(ReadOnlyAdmin):
     list_display = ("email", "cause", "since", "until", "at_mailgun")
-    list_filter = ("type", "is_at_mailgun", "created_at")
+    list_filter = (
+        ("type", filter_by("cause", admin.ChoicesFieldListFilter)),
+        ("is_at_mailgun", filter_by("whether Mailgun lists it too", admin.BooleanFieldListFilter)),
+        ("created_at", filter_by("day", admin.DateFieldListFilter)),
+    )
     ordering = ("-id",)
     search_fields = ("email__istartswith",)
     search_help_text = "The start of a mail address."

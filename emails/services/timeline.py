@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,8 @@ _SAID = {
 }
 
 _SUPPRESSED = "suppressed: "
+_LABEL = re.compile(r"(?:bounce|generic|old|suppress-[a-z]+): ")
+"""Mailgun's own word before what the mailbox said; it tells staff nothing that the state does not."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +137,14 @@ def cause_words(cause: str | None) -> str:
         kind = cause.removeprefix(_SUPPRESSED).strip()
         label = SuppressionType(kind).label.lower() if kind in SuppressionType.values else kind
         return f"Mail to this address is stopped: {label}."
-    text = cause[0].upper() + cause[1:]
+    text = bare_reason(cause)
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def bare_reason(reason: str) -> str:
+    """What the mailbox said, without Mailgun's label in front."""
+    text = _LABEL.sub("", reason, count=1) if _LABEL.match(reason) else reason
+    return text[:1].upper() + text[1:]
 
 
 def _times(count: int) -> str:

@@ -162,6 +162,13 @@ def test_the_preview_line_is_the_callers_or_the_start_of_the_text() -> None:
     assert ">Hello Margaret, this is about your tablet.</div>" in html_of("<p>x</p>")
 
 
+def test_a_mail_that_can_be_stopped_does_not_say_that_it_always_comes() -> None:
+    text = render(replace(PLAIN, choice="reminders")).text
+
+    assert rendering.WHY_REMINDER in text
+    assert "always" not in text
+
+
 @pytest.mark.parametrize("stream", ["security", "service", "news"])
 def test_each_stream_says_why_the_mail_came(stream: str) -> None:
     assert rendering.WHY[stream] in render(replace(PLAIN, stream=stream)).text  # type: ignore[index]

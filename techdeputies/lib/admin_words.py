@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import admin
 from django.db import models
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -38,6 +39,16 @@ def tag(row: models.Model, field: str) -> SafeString | str:
         return ""
     words = getattr(row, f"get_{field}_display")()
     return format_html('<span class="tag tag-{}">{}</span>', _KIND.get(str(label), "mute"), words)
+
+
+def filter_by(words: str, kind: type[admin.FieldListFilter]) -> type[admin.FieldListFilter]:
+    """A filter of a list whose heading says ``By <words>`` instead of the column's name."""
+
+    def name_it(self: Any, *args: Any, **options: Any) -> None:
+        kind.__init__(self, *args, **options)
+        self.title = words
+
+    return type(f"Named{kind.__name__}", (kind,), {"__init__": name_it})
 
 
 def link_to(row: Any, words: str = "") -> SafeString | str:
