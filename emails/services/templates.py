@@ -12,7 +12,6 @@ from django.core.cache import cache
 from django.db import transaction
 from django.utils.crypto import get_random_string
 
-from accounts.models import User
 from audit.actors import Actor
 from audit.services import record_admin_action
 from emails import rendering, wording
@@ -41,6 +40,24 @@ def drafted(template: EmailTemplate, *, subject: str, html_content: str, text_co
     """What ``template`` would say with these words."""
     words = wording.from_row(template)
     return replace(words, subject=subject.strip(), html=tidy(html_content), text=tidy(text_content))
+
+
+def checked(words: Wording) -> Wording:
+    """The same words, if they could be kept. Raises WordingRefused with the faults by field."""
+    if faults := faults_of(words):
+        raise WordingRefused(faults)
+    return words
+
+
+def words_at(template: EmailTemplate, version: int) -> Wording | None:
+    """The words of one version; ``SHIPPED`` for those of the files."""
+    if version == SHIPPED:
+        return wording.shipped(template.name)
+    present = wording.from_row(template)
+    old = template.versions.filter(version=version).first()
+    if old is None:
+        return present if version == template.version else None
+    return replace(present, subject=old.subject, html=old.html_content, text=old.text_content, version=version)
 
 
 def save(
@@ -109,8 +126,7 @@ def _write(
     _keep(row, edited_by=None)
     for name in changed:
         setattr(row, name, values[name])
-    if faults := faults_of(wording.from_row(row)):
-        raise WordingRefused(faults)
+    checked(wording.from_row(row))
     row.version += 1
     row.save(update_fields=[*changed, "version", "updated_at"])
     _keep(row, edited_by=actor.user)
@@ -139,10 +155,9 @@ def _keep(row: EmailTemplate, *, edited_by: Any) -> None:
 # --- Trying -----------------------------------------------------------------------------------------------
 
 
-def send_test(*, template: EmailTemplate, words: Wording, person: User, actor: Actor) -> EmailJob:
+def send_test(*, template: EmailTemplate, words: Wording, person: Any, actor: Actor) -> EmailJob:
     """Send these words, filled with the samples, to ``person``'s own address. One mail for each press."""
-    if faults := faults_of(words):
-        raise WordingRefused(faults)
+    checked(words)
     hit = hit_limit(
         endpoint="mail_test_per_account", subject=f"user:{person.pk}", limit=TEST_LIMIT, window_seconds=TEST_SECONDS
     )
@@ -164,7 +179,7 @@ def send_test(*, template: EmailTemplate, words: Wording, person: User, actor: A
     return job
 
 
-def keep_draft(*, words: Wording, person: User) -> str:
+def keep_draft(*, words: Wording, person: Any) -> str:
     """Keep unsaved words for some minutes and give their key, or "" while the cache is away."""
     key = get_random_string(24)
     draft = {"name": words.name, "subject": words.subject, "html": words.html, "text": words.text}
@@ -173,7 +188,7 @@ def keep_draft(*, words: Wording, person: User) -> str:
     return key if cache.get(place) == draft else ""
 
 
-def find_draft(*, template: EmailTemplate, person: User, key: str) -> Wording | None:
+def find_draft(*, template: EmailTemplate, person: Any, key: str) -> Wording | None:
     """Unsaved words that ``person`` has kept; nobody else's."""
     draft = cache.get(_draft_place(person, key)) if key.isalnum() else None
     if not draft or draft["name"] != template.name:
@@ -181,7 +196,7 @@ def find_draft(*, template: EmailTemplate, person: User, key: str) -> Wording | 
     return replace(wording.from_row(template), subject=draft["subject"], html=draft["html"], text=draft["text"])
 
 
-def _draft_place(person: User, key: str) -> str:
+def _draft_place(person: Any, key: str) -> str:
     return f"mail_draft:{person.pk}:{key}"
 
 

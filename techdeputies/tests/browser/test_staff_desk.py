@@ -17,7 +17,7 @@ from accounts.services import sign_up
 from accounts.tests.factories import make_admin
 from billing.models import UserSubscription
 from booking.models import Booking, CalendarEvent
-from emails.models import EmailJob, EmailSuppression
+from emails.models import EmailJob, EmailSuppression, EmailTemplate
 from sandbox.mailgun import StandIn
 from settings_app.models import Setting
 from techdeputies.groups import make_groups
@@ -40,6 +40,8 @@ OWN_PAGES: dict[str, tuple[type[models.Model] | None, tuple[str, ...]]] = {
     "emails_emailjob_act": (EmailJob, ("again",)),
     "emails_emailsuppression_stop": (None, ()),
     "emails_emailsuppression_lift": (EmailSuppression, ()),
+    "emails_emailtemplate_versions": (EmailTemplate, ()),
+    "emails_emailtemplate_version": (EmailTemplate, ("1",)),
     "booking_calendarevent_cancel": (CalendarEvent, ()),
     "booking_booking_book": (None, ()),
     "booking_booking_move": (Booking, ()),
