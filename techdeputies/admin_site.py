@@ -40,6 +40,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         (
             "emails.EmailJob",
             "emails.EmailTemplate",
+            "emails.EmailTemplateVersion",
             "emails.EmailSuppression",
             "emails.EmailPreference",
             "emails.EmailDeliveryEvent",

@@ -53,6 +53,7 @@ RIGHTS: dict[str, tuple[str, ...]] = {
         "emails.view_emailwebhookpost",
         "emails.change_emailwebhookpost",
         "emails.view_emailtemplate",
+        "emails.view_emailtemplateversion",
         "emails.change_emailtemplate",
         "emails.view_emailsuppression",
         "emails.add_emailsuppression",

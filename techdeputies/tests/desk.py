@@ -20,6 +20,7 @@ from emails.models import (
     EmailStatus,
     EmailSuppression,
     EmailTemplate,
+    EmailTemplateVersion,
     EmailWebhookPost,
     SuppressionType,
 )
@@ -50,7 +51,8 @@ def fill() -> None:
     EmailSuppression.objects.create(email=f"gone{person.pk}@example.com", type=SuppressionType.BOUNCE)
     EmailPreference.objects.create(email=person.email, wants_news=False)
     EmailWebhookPost.objects.create(token=f"token-{person.pk}", event_type="delivered", body={}, email_job=job)
-    EmailTemplate.objects.create(name=f"t{person.pk}", subject="Hello", html_content="<p>Hello</p>")
+    template = EmailTemplate.objects.create(name=f"t{person.pk}", subject="Hello", html_content="<p>Hello</p>")
+    EmailTemplateVersion.objects.create(template=template, version=1, subject="Hello", html_content="<p>Hello</p>")
     RateLimit.objects.create(ip_address=f"user:{person.pk}", endpoint="limit_login_per_account", attempts=9)
     other = Client()
     other.force_login(person)

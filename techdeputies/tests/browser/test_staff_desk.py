@@ -50,6 +50,7 @@ OWN_PAGES: dict[str, tuple[type[models.Model] | None, tuple[str, ...]]] = {
 # Redirects, answers for scripts, and a mail's own HTML, in which no script of a test may run either.
 NOT_PAGES = {
     "emails_emailjob_look",
+    "emails_emailtemplate_look",
     "login",
     "logout",
     "password_change",
