@@ -21,7 +21,6 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 
 from emails import gateway, rendering, unsubscribing, wording
 from emails.exceptions import LookUpUnavailable, MailgunUnreachable, TemplateFault
@@ -82,7 +81,7 @@ def drain(*, batch_size: int | None = None, critical_only: bool = False, seconds
                     jobs, may_claim = _claim(size, critical_only)
                     report.claimed += len(jobs)
                     flying += _launch(jobs, settler, arrived, deadline)
-                except (OperationalError, InterfaceError) as error:
+                except Exception as error:
                     # The mails in the air have answers coming: those are kept first.
                     fault, may_claim = error, False
                 else:

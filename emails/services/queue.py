@@ -227,12 +227,12 @@ def settle(outcomes: list[Outcome]) -> int:
         [outcome.job_id for outcome in ordered],
         [outcome.lease_token for outcome in ordered],
         [outcome.status.value for outcome in ordered],
-        [outcome.error[:2000] if outcome.error else None for outcome in ordered],
+        [outcome.error.replace("\0", "")[:2000] if outcome.error else None for outcome in ordered],
         [outcome.retries for outcome in ordered],
         [outcome.wait_seconds for outcome in ordered],
         [outcome.sent_at for outcome in ordered],
         [outcome.subject for outcome in ordered],
-        [outcome.message_id or None for outcome in ordered],
+        [(outcome.message_id or "").replace("\0", "")[:255] or None for outcome in ordered],
         [outcome.template_version for outcome in ordered],
     ]
     cleared = [outcome.cleared for outcome in ordered if outcome.cleared]
