@@ -189,7 +189,8 @@ def test_every_address_is_held_before_the_person_also_when_a_later_change_is_und
     user.refresh_from_db()
     ask(user, "third@example.com")
     confirm()
-    secret, held = undo_secret(0), []
+    secret = undo_secret(0)
+    held: list[tuple[str, ...]] = []
     hold, lock = suppression.hold, email_change.lock
     late: list[str] = []
     is_locked: list[bool] = []

