@@ -190,7 +190,7 @@ def test_every_address_is_held_before_the_person_also_when_a_later_change_is_und
     ask(user, "third@example.com")
     confirm()
     secret = undo_secret(0)
-    held: list[tuple[str, ...]] = []
+    held: list[str] = []
     hold, lock = suppression.hold, email_change.lock
     late: list[str] = []
     is_locked: list[bool] = []
