@@ -166,6 +166,7 @@ class UserAdmin(NoDeleteMixin, AuditedAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:
             obj.set_unusable_password()
+            suppression.hold(obj.email)
             obj.email_problem = suppression.problem(obj.email)
         super().save_model(request, obj, form, change)
         if not change:

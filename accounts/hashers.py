@@ -58,7 +58,7 @@ class LegacyBcryptHasher(hashers.BasePasswordHasher):
             return False
 
     def encode(self, password: str, salt: str) -> str:
-        raise NotImplementedError("Old hashes are read, never written.")
+        raise RuntimeError("Old hashes are read, never written.")
 
     def must_update(self, encoded: str) -> bool:
         return True

@@ -28,6 +28,7 @@ from django.views.decorators.http import require_POST
 from emails.models import PostState
 from emails.services import events, inbox, outbox
 from emails.services.events import NotAnEvent
+from techdeputies.lib.plain import clean_values
 
 logger = structlog.get_logger(__name__)
 
@@ -103,7 +104,7 @@ def _verified(block: Any) -> tuple[str, int] | None:
 def _keep(token: str, data: Any) -> HttpResponse:
     state, error, text, name = PostState.WAITING, "", None, ""
     try:
-        data = _without_link(events.clean(data))
+        data = _without_link(clean_values(data))
         text = json.dumps(data)
         name = events.name_of(data)
         events.parse(data)

@@ -10,7 +10,7 @@ from techdeputies.lib.models import TimestampedModel, one_of
 
 
 class TicketStatus(models.TextChoices):
-    TODO = "todo", "Received"
+    RECEIVED = "todo", "Received"
     IN_PROGRESS = "in_progress", "We are on it"
     BLOCKED = "blocked", "Waiting for you"
     DONE = "done", "Solved"
@@ -32,7 +32,7 @@ class Ticket(TimestampedModel):
     title = models.CharField(max_length=255)
     description = models.TextField(null=True, blank=True)
     status = models.CharField(
-        max_length=20, choices=TicketStatus, default=TicketStatus.TODO, db_default=TicketStatus.TODO
+        max_length=20, choices=TicketStatus, default=TicketStatus.RECEIVED, db_default=TicketStatus.RECEIVED
     )
     priority = models.CharField(
         max_length=20,

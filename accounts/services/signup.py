@@ -54,6 +54,7 @@ def sign_up(*, name: str, email: str, password: str, browser: str, actor: Actor,
     if user is None:
         try:
             with transaction.atomic():
+                suppression.hold(email)  # a bounce at this moment waits, and then finds the person
                 problem = suppression.problem(email)
                 user = User.objects.create(
                     email=email, password=hashed, name=name, time_zone=time_zone, email_problem=problem

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from audit.actors import Actor
 from emails import rendering, wording
+from emails.admin.mail_page import mail_page
 from emails.admin.queue_pages import QueuePages
 from emails.exceptions import TemplateFault, UnknownTemplate
 from emails.models import EmailJob, EmailTemplate
@@ -30,12 +31,6 @@ MOST_AT_ONCE = 500
 
 
 # The page of a mail's HTML: nothing runs, nothing is asked of others, and it belongs to no site.
-LOOK_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src {}; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-
-
 def without_secrets(job: EmailJob, *, link: str = HIDDEN) -> rendering.Rendered | str:
     """The mail as its reader sees it, with links and codes hidden, or why there is none.
 
@@ -152,9 +147,7 @@ class EmailJobAdmin(QueuePages):
         found = without_secrets(self.found(request, pk), link="#")
         if isinstance(found, str):
             return HttpResponse(found, content_type="text/plain; charset=utf-8")
-        response = HttpResponse(found.html)
-        response.headers["Content-Security-Policy"] = LOOK_POLICY.format(settings.SITE_URL)
-        return response
+        return mail_page(found.html, images=settings.SITE_URL)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

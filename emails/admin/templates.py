@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 from audit.actors import Actor
 from audit.mixins import ReadOnlyAdmin
 from emails import wording
+from emails.admin.mail_page import mail_page
 from emails.exceptions import TemplateFault, WordingRefused
 from emails.models import EmailTemplate, EmailTemplateVersion, Priority
 from emails.services import templates
@@ -31,19 +32,6 @@ from techdeputies.lib.exceptions import DomainError
 
 WIDTHS = (("phone", "On a phone"), ("desktop", "On a computer"))
 COLORS = (("light", "light colors"), ("dark", "dark colors"))
-
-MAIL_POLICY = "; ".join(
-    (
-        "sandbox",
-        "default-src 'none'",
-        "img-src 'self'",
-        "style-src 'unsafe-inline'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'self'",
-    )
-)
-"""Of a shown mail alone, whose design must be inline. Nothing in it runs, and it counts as another site."""
 
 
 class TemplateForm(forms.Form):
@@ -192,10 +180,7 @@ class EmailTemplateAdmin(ReadOnlyAdmin):
             html = templates.in_look(templates.sample_mail(words).html, is_dark=request.GET.get("look") == "dark")
         except TemplateFault as fault:
             return HttpResponse(f"This mail cannot be shown. {fault}", status=422, content_type="text/plain")
-        answer = HttpResponse(html)
-        answer.headers[CSP_HEADER] = MAIL_POLICY
-        answer.headers["X-Frame-Options"] = "SAMEORIGIN"
-        return answer
+        return mail_page(html, framed_by="'self'")
 
     def _asked_words(self, request: HttpRequest, row: EmailTemplate) -> Wording:
         if key := request.GET.get("draft"):

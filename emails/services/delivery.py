@@ -63,7 +63,7 @@ def drain(*, batch_size: int | None = None, critical_only: bool = False, seconds
     report = Report()
     settler = Settler(report)
     arrived: SimpleQueue[Outcome] = SimpleQueue()
-    flying = 0
+    flying = 0  # how many outcomes are still to arrive
     may_claim = True
     fault: Exception | None = None
     while may_claim or flying:
@@ -81,6 +81,7 @@ def drain(*, batch_size: int | None = None, critical_only: bool = False, seconds
                     jobs, may_claim = _claim(size, critical_only)
                     report.claimed += len(jobs)
                     flying += _launch(jobs, settler, arrived, deadline)
+                    settler.flush_when_due(is_last=not flying)
                 except Exception as error:
                     # The mails in the air have answers coming: those are kept first.
                     fault, may_claim = error, False
@@ -153,15 +154,15 @@ def _launch(jobs: list[Job], settler: Settler, arrived: SimpleQueue[Outcome], de
     site = rendering.site_values()
     pool = _pool(settings.EMAIL_SENDER_THREADS)
     count = 0
-    for job in jobs:
-        verdict = _verdict(job, wording.with_draft(words[job.template_type], job.content))
+    # All are judged before one leaves: a fault in between would forget the outcomes of those in the air.
+    verdicts = [_verdict(job, wording.with_draft(words[job.template_type], job.content)) for job in jobs]
+    for job, verdict in zip(jobs, verdicts, strict=True):
         if isinstance(verdict, Outcome):
             settler.add(verdict)
         else:
             pool.submit(_fly, arrived, job, verdict, site, deadline)
             count += 1
     throttle.give_back(len(jobs) - count)
-    settler.flush_when_due(is_last=not count)
     return count
 
 

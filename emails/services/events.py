@@ -8,7 +8,6 @@ The event's row and its effect are one transaction; who finds the event's key ta
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from django.db.models import Q
 
 from emails.models import EmailJob, EmailStatus, SuppressionType
 from emails.services import suppression
+from techdeputies.lib.plain import clean_values
 
 REASON_LENGTH = 2_000
 
@@ -108,7 +108,7 @@ class Event:
 def parse(raw: Any) -> Event:
     """The ``event-data`` of a post, or a line of Mailgun's logs. Raises NotAnEvent, and nothing else."""
     try:
-        return _parse(clean(raw))
+        return _parse(clean_values(raw))
     except RecursionError:
         raise NotAnEvent("nested too deeply") from None
 
@@ -116,21 +116,6 @@ def parse(raw: Any) -> Event:
 def name_of(data: Any) -> str:
     """Mailgun's own name of an event, fit for a column; "" where there is none."""
     return _text(data.get("event"))[:50] if isinstance(data, dict) else ""
-
-
-def clean(value: Any) -> Any:
-    """``value`` without what PostgreSQL refuses in text and JSON. RecursionError when it is nested too deeply."""
-    if isinstance(value, str):
-        if value.isascii() and "\0" not in value:
-            return value
-        return value.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
-    if isinstance(value, dict):
-        return {clean(str(key)): clean(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [clean(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _parse(data: Any) -> Event:

@@ -26,6 +26,7 @@ from emails import rendering, tasks, wording
 from emails.exceptions import InvalidRecipient, TemplateFault
 from emails.models import EmailJob, EmailStatus, Priority, Stream
 from settings_app import crypto
+from techdeputies.lib.plain import clean_values
 
 logger = structlog.get_logger(__name__)
 
@@ -208,19 +209,6 @@ def one_line(raw: str, limit: int = 255) -> str:
     """``raw`` fit for a mail header: no control or direction characters, spaces folded, at most ``limit`` long."""
     kept = "".join(" " if _is_control(mark) else mark for mark in raw)
     return " ".join(kept.split())[:limit]
-
-
-def clean_values(value: Any) -> Any:
-    """``value`` without the characters PostgreSQL refuses in JSON: NUL and lone surrogates."""
-    if isinstance(value, str):
-        if value.isascii() and "\0" not in value:
-            return value
-        return value.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
-    if isinstance(value, Mapping):
-        return {str(key): clean_values(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean_values(item) for item in value]
-    return value
 
 
 def _is_control(mark: str) -> bool:

@@ -140,8 +140,9 @@ def _choose_nothing(email: str, *, overwrite: bool) -> None:
 def lift(*, email: str, actor: Actor, reason: str) -> None:
     """Let mail go to an address again, here and at Mailgun. Staff only; stands outside any transaction.
 
-    ``reason`` goes into the audit, so it must be a label and nobody's own words. Lifting an unsubscribe turns both choices on again; lifting anything else leaves them as they are. Raises
-    NotStopped, MailgunUnreachable (then nothing has changed here), or StoppedAgain when a new cause came in.
+    ``reason`` goes into the audit, so it must be a label and nobody's own words. Lifting an unsubscribe turns both
+    choices on again; lifting anything else leaves them as they are. Raises NotStopped, MailgunUnreachable (then
+    nothing has changed here), or StoppedAgain when a new cause came in.
     """
     row = EmailSuppression.objects.of(email).first()
     if row is None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from emails.exceptions import TemplateFault
+from emails.models import EmailJob
 from emails.services import delivery
 from emails.services.outbox import enqueue_email
 from emails.tests.factories import make_job, make_suppression, make_template
@@ -142,3 +146,50 @@ def test_a_mail_switched_off_by_staff_is_cancelled(mailgun: StandIn) -> None:
 
     job.refresh_from_db()
     assert job.status == "cancelled"
+
+
+def test_a_fault_of_the_next_claim_does_not_forget_the_mail_in_the_air(
+    mailgun: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [make_job(), make_job()]
+    find_known = delivery.wording.find_known
+    asked: list[int] = []
+
+    def breaks_on_the_second(names: Iterable[str]) -> Any:
+        asked.append(1)
+        if len(asked) == 2:
+            raise TemplateFault("The files cannot be read.")
+        return find_known(names)
+
+    monkeypatch.setattr(delivery.wording, "find_known", breaks_on_the_second)
+    with pytest.raises(TemplateFault):
+        delivery.drain(batch_size=1)
+
+    states = sorted(EmailJob.objects.filter(pk__in=[job.pk for job in jobs]).values_list("status", flat=True))
+    assert len(mailgun.messages()) == 1
+    assert states == ["sending", "sent"]
+
+
+def test_a_fault_of_one_mail_sends_none_of_its_batch_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_job()
+    make_job()
+    submitted: list[Any] = []
+    judged: list[Any] = []
+
+    class Threads:
+        def submit(self, *work: Any) -> None:
+            submitted.append(work)
+
+    def breaks_on_the_second(words: Any, content: Any) -> Any:
+        judged.append(content)
+        if len(judged) == 2:
+            raise TemplateFault("The draft cannot be read.")
+        return words
+
+    monkeypatch.setattr(delivery, "_pool", lambda _threads: Threads())
+    monkeypatch.setattr(delivery.wording, "with_draft", breaks_on_the_second)
+    with pytest.raises(TemplateFault):
+        delivery.drain()
+
+    assert len(judged) == 2
+    assert submitted == []

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from emails import tasks, webhooks
 from emails.models import EmailWebhookPost
-from emails.services import events, inbox, outbox
+from emails.services import inbox, outbox
 from emails.tests.factories import make_job
 from emails.tests.posts import ADDRESS, KEY, SAMPLE_KEY, about, post, sample, signed
 
@@ -273,7 +273,7 @@ def test_a_body_that_cannot_be_kept_leaves_its_trace(client: Client) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_what_postgresql_alone_refuses_leaves_its_trace(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "clean", lambda value: value)
+    monkeypatch.setattr(webhooks, "clean_values", lambda value: value)
 
     assert post(client, signed({**sample("opened")["event-data"], "city": "\0"})).status_code == 200
     assert rows() == [("", "useless")]
