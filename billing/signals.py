@@ -4,3 +4,9 @@ from django.dispatch import Signal
 
 # A plan gives nothing any more. Keyword arguments: subscription (UserSubscription).
 subscription_ended = Signal()
+
+# A payment arrived. Keyword arguments: payment (Payment).
+payment_completed = Signal()
+
+# Somebody shares a plan no more, while it goes on. Keyword arguments: member (FamilyMember).
+family_member_left = Signal()

@@ -1,4 +1,4 @@
-"""Plans, who has one, the sessions used from it, and gift cards with their ledger."""
+"""Plans, who has one, the sessions used from it, and wishes to change it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from techdeputies.lib.ids import new_id
 from techdeputies.lib.models import TimestampedModel, one_of
 
 
@@ -38,20 +39,10 @@ class SubscriptionStatus(models.TextChoices):
     PAST_DUE = "past_due", "Payment did not go through"
 
 
-class GiftCardStatus(models.TextChoices):
-    ACTIVE = "active", "Ready to use"
-    REDEEMED = "redeemed", "All used"
-    EXPIRED = "expired", "Expired"
-    CANCELLED = "cancelled", "Cancelled"
-
-
-class LedgerKind(models.TextChoices):
-    LOAD = "load", "Loaded"
-    SPEND = "spend", "Spent"
-    REFUND = "refund", "Given back"
-    ADJUST = "adjust", "Corrected by staff"
-    EXPIRE = "expire", "Expired"
-    IMPORT = "import", "Taken over from the old site"
+class ChangeState(models.TextChoices):
+    ASKED = "asked", "Asked for"
+    DONE = "done", "Done"
+    REFUSED = "refused", "Refused"
 
 
 class Plan(TimestampedModel):
@@ -67,6 +58,10 @@ class Plan(TimestampedModel):
     family_size = models.IntegerField(default=1, db_default=1)
     support_tier = models.CharField(max_length=20, choices=SupportTier)
     featured = models.BooleanField(default=False, db_default=False)
+    is_offered = models.BooleanField(
+        "on offer", default=True, db_default=True, help_text="Off: nobody new can choose it; who has it keeps it."
+    )
+    stripe_product_id = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         db_table = "plans"
@@ -86,6 +81,27 @@ class Plan(TimestampedModel):
     @property
     def is_unlimited(self) -> bool:
         return self.session_limit == 0
+
+
+class PlanPrice(models.Model):
+    """A price of a plan at Stripe. They never change: a new amount is a new row, and old ones still name their plan."""
+
+    plan = models.ForeignKey(Plan, models.RESTRICT, related_name="prices")
+    stripe_price_id = models.CharField(max_length=255, unique=True)
+    price_in_cents = models.IntegerField()
+    is_current = models.BooleanField(default=True, db_default=True, help_text="What a new customer pays.")
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "plan_prices"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["plan"], condition=models.Q(is_current=True), name="plan_price_one_current_per_plan"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.price_in_cents} cents for plan {self.plan_id}"
 
 
 class SubscriptionQuerySet(models.QuerySet["UserSubscription"]):
@@ -122,6 +138,37 @@ class UserSubscription(TimestampedModel):
         settings.AUTH_USER_MODEL, models.RESTRICT, null=True, blank=True, related_name="plans_granted"
     )
     grant_reason = models.CharField(max_length=255, blank=True, default="", db_default="")
+    stripe_status = models.CharField(
+        max_length=30, blank=True, default="", db_default="", help_text="Stripe's own word for the state."
+    )
+    stripe_read = models.BigIntegerField(
+        default=0, db_default=0, editable=False, help_text="Ticket of the look at Stripe that was written last."
+    )
+    stripe_created_at = models.DateTimeField(null=True, blank=True, help_text="When Stripe made it; the elder stays.")
+    price_in_cents = models.IntegerField(null=True, blank=True, help_text="What this person pays a month.")
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="Set when the plan will not be renewed.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    past_due_since = models.DateTimeField(null=True, blank=True)
+    grace_ended_at = models.DateTimeField(null=True, blank=True)
+    frozen_at = models.DateTimeField(null=True, blank=True, help_text="Set while a payment of it is disputed.")
+    next_plan = models.ForeignKey(
+        Plan,
+        models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="From the next month on.",
+    )
+    duplicate_of = models.ForeignKey(
+        "self",
+        models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="duplicates",
+        db_index=False,
+        help_text="Stopped and paid back.",
+    )
 
     objects = SubscriptionQuerySet.as_manager()
 
@@ -194,60 +241,30 @@ class VisitUse(models.Model):
         return f"{self.cause} from {self.subscription_id}"
 
 
-class GiftCard(models.Model):
-    """A card with money on it. ``remaining_amount`` equals the sum of its ledger, always."""
+class PlanChange(models.Model):
+    """A wish to move to another plan, as it was previewed and confirmed; its id makes the idempotency key."""
 
-    code = models.CharField(max_length=64, unique=True)
-    original_amount = models.IntegerField(help_text="US cents.")
-    remaining_amount = models.IntegerField(help_text="US cents; the sum of the ledger.")
-    purchaser_email = models.CharField(max_length=254)
-    purchaser_name = models.CharField(max_length=255, null=True, blank=True)
-    recipient_email = models.CharField(max_length=254, null=True, blank=True)
-    recipient_name = models.CharField(max_length=255, null=True, blank=True)
-    message = models.TextField(null=True, blank=True)
-    status = models.CharField(
-        max_length=20,
-        choices=GiftCardStatus,
-        default=GiftCardStatus.ACTIVE,
-        db_default=GiftCardStatus.ACTIVE,
+    id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
+    subscription = models.ForeignKey(UserSubscription, models.RESTRICT, related_name="changes")
+    from_plan = models.ForeignKey(Plan, models.RESTRICT, related_name="+")
+    to_plan = models.ForeignKey(Plan, models.RESTRICT, related_name="+")
+    stripe_price_id = models.CharField(max_length=255)
+    priced_at = models.DateTimeField(help_text="The moment the sums were worked out for.")
+    due_now_cents = models.IntegerField(help_text="US cents, as previewed; 0 for a change at the period's end.")
+    acts_at = models.DateTimeField(help_text="At once, or the end of the period.")
+    state = models.CharField(
+        max_length=20, choices=ChangeState, default=ChangeState.ASKED, db_default=ChangeState.ASKED
     )
-    purchased_at = models.DateTimeField(default=timezone.now, db_default=Now())
-    expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
 
     class Meta:
-        db_table = "gift_cards"
+        db_table = "plan_changes"
         constraints = [
-            one_of("status", GiftCardStatus, name="gift_card_status_known"),
-            models.CheckConstraint(
-                condition=models.Q(remaining_amount__gte=0, remaining_amount__lte=models.F("original_amount")),
-                name="gift_card_balance_within_amount",
+            models.UniqueConstraint(
+                fields=["subscription", "to_plan", "priced_at"], name="plan_change_once_per_preview"
             ),
+            one_of("state", ChangeState, name="plan_change_state_known"),
         ]
 
     def __str__(self) -> str:
-        return f"Gift card ending {self.code[-4:]}"
-
-
-class GiftCardTransaction(models.Model):
-    """One line of a card's ledger, never changed: positive cents load the card, negative spend."""
-
-    gift_card = models.ForeignKey(GiftCard, models.CASCADE, related_name="transactions")
-    amount = models.IntegerField(help_text="US cents, signed.")
-    kind = models.CharField(max_length=20, choices=LedgerKind, default=LedgerKind.IMPORT, db_default=LedgerKind.IMPORT)
-    balance_after = models.IntegerField(null=True, blank=True, help_text="US cents.")
-    cause = models.CharField(max_length=200, null=True, blank=True, unique=True)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.RESTRICT, null=True, blank=True, related_name="ledger_lines"
-    )
-    description = models.TextField(null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
-
-    class Meta:
-        db_table = "gift_card_transactions"
-        verbose_name = "line of the gift-card ledger"
-        verbose_name_plural = "gift-card ledger"
-        constraints = [one_of("kind", LedgerKind, name="gift_card_transaction_kind_known")]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.amount} on {self.gift_card_id}"
+        return f"Change of {self.subscription_id} to {self.to_plan_id}"
