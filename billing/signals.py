@@ -10,3 +10,6 @@ payment_completed = Signal()
 
 # Somebody shares a plan no more, while it goes on. Keyword arguments: member (FamilyMember).
 family_member_left = Signal()
+
+# The days of grace after a failed payment are over; a payment may bring the plan back. Keyword arguments: subscription.
+plan_lapsed = Signal()

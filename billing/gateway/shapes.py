@@ -101,6 +101,8 @@ class StripeInvoice:
     period_start: datetime | None
     period_end: datetime | None
     price_id: str
+    credited_price_id: str
+    """The price of which unused days were credited: the plan before a change."""
     hosted_url: str
     metadata: dict[str, str]
 
@@ -128,7 +130,8 @@ class StripeInvoice:
             paid_at=moment(paid),
             period_start=moment(period.get("start")),
             period_end=moment(period.get("end")),
-            price_id=id_of(((line.get("pricing") or {}).get("price_details") or {}).get("price")),
+            price_id=_price_id(line),
+            credited_price_id=next((_price_id(item) for item in _lines(data) if item["amount"] < 0), ""),
             hosted_url=data.get("hosted_invoice_url") or "",
             metadata=dict(parent.get("metadata") or {}),
         )
@@ -136,8 +139,16 @@ class StripeInvoice:
 
 def _main_line(data: Data) -> Data:
     """The line that pays for a period ahead: the last with the latest end, prorations of the old price aside."""
-    lines = [line for line in (data.get("lines") or {}).get("data") or [] if (line.get("amount") or 0) >= 0]
+    lines = [line for line in _lines(data) if (line.get("amount") or 0) >= 0]
     return max(lines, key=lambda line: (line.get("period") or {}).get("end") or 0, default={})
+
+
+def _lines(data: Data) -> list[Data]:
+    return (data.get("lines") or {}).get("data") or []
+
+
+def _price_id(line: Data) -> str:
+    return id_of(((line.get("pricing") or {}).get("price_details") or {}).get("price"))
 
 
 @dataclass(frozen=True, slots=True)
