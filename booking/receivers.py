@@ -9,13 +9,18 @@ from django.dispatch import receiver
 from accounts.models import User
 from accounts.signals import user_deactivated
 from billing.models import UserSubscription
-from billing.signals import subscription_ended
+from billing.signals import plan_lapsed, subscription_ended
 from booking import services
 
 
 @receiver(subscription_ended, dispatch_uid="booking.plan_ended")
 def plan_ended(sender: Any, subscription: UserSubscription, **_: Any) -> None:
     services.cancel_visits_of_plan(subscription)
+
+
+@receiver(plan_lapsed, dispatch_uid="booking.plan_not_paid")
+def plan_not_paid(sender: Any, subscription: UserSubscription, **_: Any) -> None:
+    services.cancel_visits_of_plan(subscription, reason=services.PLAN_NOT_PAID)
 
 
 @receiver(user_deactivated, dispatch_uid="booking.person_left")

@@ -13,12 +13,11 @@ from billing.models import (
     FamilyInvitation,
     FamilyMember,
     Payment,
-    PaymentKind,
     SubscriptionStatus,
     UserSubscription,
     VisitUse,
 )
-from billing.services import alerts, plan_mails, refunds
+from billing.services import alerts, payments, plan_mails, refunds
 
 logger = structlog.get_logger(__name__)
 
@@ -56,33 +55,14 @@ def settle(row: UserSubscription) -> None:
         UserSubscription.objects.filter(pk=row.pk).update(stripe_status="canceled", updated_at=timezone.now())
     for invoice in gateway.invoices_of(row.stripe_subscription_id):
         if invoice.is_paid and invoice.amount_paid_cents:
-            charge = gateway.charge_of_invoice(invoice.id)
-            _give_back(row, _payment(row, invoice, charge))
+            payment, _is_new = payments.record(row, invoice, row.plan)
+            _give_back(row, payment)
 
 
 def unsettled() -> list[UserSubscription]:
     """Duplicates that may still cost somebody money."""
     rows = UserSubscription.objects.filter(duplicate_of__isnull=False, stripe_subscription_id__isnull=False)
     return list(rows.exclude(stripe_status="canceled").select_related("plan", "user").order_by("pk")[:50])
-
-
-def _payment(row: UserSubscription, invoice: gateway.StripeInvoice, charge: gateway.StripeCharge | None) -> Payment:
-    payment, _is_new = Payment.objects.get_or_create(
-        cause=f"invoice:{invoice.id}",
-        defaults={
-            "kind": PaymentKind.PLAN_START,
-            "user_id": row.user_id,
-            "subscription": row,
-            "what": f"{row.plan.display_name} plan, a second time",
-            "amount_cents": invoice.amount_paid_cents,
-            "paid_at": invoice.paid_at or invoice.created_at,
-            "paid_with": charge.paid_with if charge is not None else "",
-            "stripe_invoice_id": invoice.id,
-            "stripe_payment_intent_id": (charge.payment_intent_id or None) if charge is not None else None,
-            "stripe_charge_id": charge.id if charge is not None else "",
-        },
-    )
-    return payment
 
 
 @transaction.atomic

@@ -23,16 +23,13 @@ from billing.models import (
     AlertKind,
     Checkout,
     Payment,
-    PaymentKind,
     Plan,
     PlanPrice,
     SubscriptionStatus,
     UserSubscription,
 )
-from billing.services import alerts, duplicates, family, plan_mails, reads, subscriptions
-from billing.signals import payment_completed, subscription_ended
-from settings_app.services import zone_for
-from techdeputies.lib.times import month_day
+from billing.services import alerts, duplicates, family, payments, plan_mails, reads, subscriptions
+from billing.signals import subscription_ended
 
 logger = structlog.get_logger(__name__)
 
@@ -46,11 +43,6 @@ _STATUS = {
     "canceled": SubscriptionStatus.CANCELLED,
 }
 _LIVE = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
-_KIND = {
-    "subscription_create": PaymentKind.PLAN_START,
-    "subscription_cycle": PaymentKind.PLAN_RENEWAL,
-    "subscription_update": PaymentKind.PLAN_CHANGE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,41 +304,13 @@ def _has_right_of_way(row: UserSubscription, current: StripeSubscription, user: 
 def _record(row: UserSubscription, invoice: StripeInvoice) -> Payment | None:
     if invoice.amount_paid_cents == 0:
         return None
-    cause = f"invoice:{invoice.id}"
-    known = Payment.objects.filter(cause=cause).first()
-    if known is not None:
-        return known
-    charge = gateway.charge_of_invoice(invoice.id)
     plan = _plan_of(invoice.price_id) or row.plan
-    zone = zone_for(row.user)
-    what = f"{plan.display_name} plan"
-    if invoice.period_start and invoice.period_end:
-        what += f", {month_day(invoice.period_start, zone)} to {month_day(invoice.period_end, zone)}"
-    with transaction.atomic():
-        row = UserSubscription.objects.select_related("plan", "user").get(pk=row.pk)
-        User.objects.select_for_update(no_key=True).get(pk=row.user_id)
-        payment, is_new = Payment.objects.get_or_create(
-            cause=cause,
-            defaults={
-                "kind": _KIND.get(invoice.billing_reason, PaymentKind.PLAN_CHANGE),
-                "user_id": row.user_id,
-                "subscription": row,
-                "what": what,
-                "amount_cents": invoice.amount_paid_cents,
-                "paid_at": invoice.paid_at or invoice.created_at,
-                "paid_with": charge.paid_with if charge is not None else "",
-                "period_start": invoice.period_start,
-                "period_end": invoice.period_end,
-                "stripe_invoice_id": invoice.id,
-                "stripe_payment_intent_id": (charge.payment_intent_id or None) if charge is not None else None,
-                "stripe_charge_id": charge.id if charge is not None else "",
-            },
-        )
-        if is_new:
-            if row.status in _LIVE:
-                old_plan = _plan_of(invoice.credited_price_id) if invoice.credited_price_id else None
-                plan_mails.send_receipt(row, payment, invoice=invoice, plan=plan, old_plan=old_plan)
-            payment_completed.send(sender=Payment, payment=payment)
+    payment, _is_new = payments.record(row, invoice, plan)
+    if row.status in _LIVE:
+        # Queued once under its cause, so a run that died between the payment and its mail is made good.
+        with transaction.atomic():
+            old_plan = _plan_of(invoice.credited_price_id) if invoice.credited_price_id else None
+            plan_mails.send_receipt(row, payment, invoice=invoice, plan=plan, old_plan=old_plan)
     return payment
 
 

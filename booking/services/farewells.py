@@ -16,10 +16,11 @@ from booking.services.bookings import release
 from booking.services.places import lock_events
 
 PLAN_ENDED = "Your plan has ended, so the sessions booked for after its end are cancelled."
+PLAN_NOT_PAID = "The payment for your plan did not go through, so the sessions booked with it are cancelled."
 
 
 @transaction.atomic
-def cancel_visits_of_plan(subscription: UserSubscription) -> int:
+def cancel_visits_of_plan(subscription: UserSubscription, *, reason: str = PLAN_ENDED) -> int:
     """Cancel sessions paid by this plan and dated after its end, each with a mail. Returns how many."""
     bookings = (
         Booking.objects.confirmed()
@@ -27,8 +28,8 @@ def cancel_visits_of_plan(subscription: UserSubscription) -> int:
         .filter(event__start_time__gt=max(subscription.current_period_end, timezone.now()))
     )
     cancelled = 0
-    for row in _release_in_order(bookings, PLAN_ENDED):
-        mails.send_cancelled(row, row.event, row.user, cost_words="You do not pay anything for it.", reason=PLAN_ENDED)
+    for row in _release_in_order(bookings, reason):
+        mails.send_cancelled(row, row.event, row.user, cost_words="You do not pay anything for it.", reason=reason)
         cancelled += 1
     return cancelled
 
