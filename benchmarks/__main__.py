@@ -21,7 +21,7 @@ from benchmarks.report import Facts, Report, document, make_report, postgres_ver
 from benchmarks.shape import FULL, QUICK, READERS, Windows
 from benchmarks.stage import BARE, PRODUCT, ROOT, Stage, WebServer
 from benchmarks.table import Target
-from benchmarks.webhooks import measure_webhooks, webhook_section
+from benchmarks.webhooks import MailgunPosts, StripePosts, WebhookResults, measure_webhooks, webhook_section
 from sandbox.errors import Refusal
 
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -62,6 +62,15 @@ def count_statements(stage: Stage, visitors: Visitors, pages: list[Page]) -> dic
     return stage.ask(PRODUCT, "benchmarks.statements", question)
 
 
+def measure_posts(
+    stage: Stage, meter: Meter, product: WebServer, bare: WebServer, windows: Windows
+) -> list[WebhookResults]:
+    return [
+        measure_webhooks(stage, meter, vendor, product=product, bare=bare, windows=windows, say=say)
+        for vendor in (MailgunPosts(), StripePosts())
+    ]
+
+
 def run(windows: Windows, load: mail_shape.Load, sizes: tuple[int, ...]) -> tuple[Report, str]:
     with Stage(say) as stage:
         say("Making the databases …")
@@ -92,13 +101,13 @@ def run(windows: Windows, load: mail_shape.Load, sizes: tuple[int, ...]) -> tupl
         for words in facts.unexpected:
             say(words)
         postgres = postgres_version(stage.postgres.install / "bin" / "postgres")
-        posts = measure_webhooks(stage, meter, product=product, bare=bare, windows=windows, say=say)
+        posts = measure_posts(stage, meter, product, bare, windows)
         product.stop()
         bare.stop()
         mail, letter = measure_mail(stage, load, sizes=sizes, say=say)
     report = make_report(results, booked, facts)
-    report.mail = f"{webhook_section(posts)}\n{mail_section(mail, letter)}"
-    report.targets += [*posts.targets, *mail.targets]
+    report.mail = "\n".join([*map(webhook_section, posts), mail_section(mail, letter)])
+    report.targets += [*(target for vendor in posts for target in vendor.targets), *mail.targets]
     return report, postgres
 
 
@@ -112,9 +121,9 @@ def run_part(part: str, windows: Windows, load: mail_shape.Load, sizes: tuple[in
             product = stage.start_web("product", "techdeputies.wsgi", "/livez")
             bare = stage.start_web("bare", "benchmarks.bare.wsgi", "/alive/", stage.bare_env)
             meter = Meter(stage.postgres_pid)
-            posts = measure_webhooks(stage, meter, product=product, bare=bare, windows=windows, say=say)
-            print("", webhook_section(posts), sep="\n")
-            return posts.targets
+            posts = measure_posts(stage, meter, product, bare, windows)
+            print("", *map(webhook_section, posts), sep="\n")
+            return [target for vendor in posts for target in vendor.targets]
         if part == "growth":
             results = MailResults({}, measure_growth(stage, sizes, say), [], load)
             print("", growth_table(results), sep="\n")

@@ -78,7 +78,7 @@ def request(
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def json_post(path: str, body: bytes) -> bytes:
+def json_post(path: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
     """The bytes of one post as a vendor sends it, through the same proxy."""
     lines = [
         f"POST {path} HTTP/1.1",
@@ -88,6 +88,7 @@ def json_post(path: str, body: bytes) -> bytes:
         "User-Agent: Go-http-client/2.0",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in (headers or {}).items()),
     ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 

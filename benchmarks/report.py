@@ -209,7 +209,7 @@ INSERT of the mail and COMMIT, prepared, on the yardstick's tables. Cost is CPU 
     make bench ARGS=--growth                 # with 5,000,000 finished mails, some minutes more
     make bench ARGS=--quick                  # a few minutes, one short round, writes nothing
     make bench ARGS="--only mail"            # mail alone, writes nothing; with --quick or --growth, too
-    make bench ARGS="--only webhooks"        # Mailgun's posts alone
+    make bench ARGS="--only webhooks"        # posts of Mailgun and Stripe alone
     make bench ARGS="--only growth --growth" # the claim alone, up to 5,000,000 finished mails
 
 Close other programs first: the tail of a page (p95 / p50) and the rates feel them, the costs hardly.

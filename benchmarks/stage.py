@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PRODUCT, BARE = "techdeputies.settings", "benchmarks.bare.settings"
 BARE_DATABASE = "yardstick"
 SIGNING_KEY = "the-key-of-the-bench"
+STRIPE_SECRET = "whsec_bench"
 STOP_PLAN = ((signal.SIGTERM, 8.0),)
 
 
@@ -116,7 +117,7 @@ class Stage:
             "MALLOC_MMAP_THRESHOLD_": "4194304",  # as the README says for production
             "STRIPE_SECRET_KEY": "sk_test_bench",
             "STRIPE_PUBLISHABLE_KEY": "pk_test_bench",
-            "STRIPE_WEBHOOK_SECRETS": "whsec_bench",
+            "STRIPE_WEBHOOK_SECRETS": STRIPE_SECRET,
         }
         with self.connect() as connection:
             connection.execute(f"CREATE DATABASE {BARE_DATABASE}")

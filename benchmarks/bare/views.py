@@ -32,7 +32,10 @@ def one_query(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 def webhook(request: HttpRequest) -> HttpResponse:
     body = json.loads(request.body)
-    WebhookPost.objects.create(token=body["signature"]["token"], body=body["event-data"])
+    if "signature" in body:
+        WebhookPost.objects.create(token=body["signature"]["token"], body=body["event-data"])
+    else:
+        WebhookPost.objects.create(token=body["id"], body=body)
     return HttpResponse("Kept.")
 
 
