@@ -16,10 +16,26 @@ class PlanPaused(DomainError):
         "Your bank did not let the last payment through, so new sessions have to wait. "
         "The sessions you have booked are kept. Please call us and we will sort it out."
     )
+    shared = (
+        "A payment for the plan you share did not go through, so new sessions have to wait. "
+        "The sessions you have booked are kept. Please ask the person who shares it with you, or call us."
+    )
+
+
+class PlanFrozen(DomainError):
+    message = (
+        "Your bank has asked us about a payment for your plan, so the plan has to wait until that is settled. "
+        "Please call us if you did not expect this."
+    )
+    shared = (
+        "The plan you share has to wait until a payment for it is settled. "
+        "Please ask the person who shares it with you, or call us."
+    )
 
 
 class PlanAlreadyActive(DomainError):
     message = "This person already has a plan. Please end that one first."
+    shared = "This person shares somebody's plan. Please take them off that one first."
 
 
 class PlanAlreadyEnded(DomainError):
@@ -66,6 +82,10 @@ class SharesPlanAlready(DomainError):
     message = "You share somebody's plan. Please leave that one first, then you can choose your own."
 
 
+class PaymentPending(DomainError):
+    message = "Your payment is still on its way to us, so please do not pay again. Please look again in a few minutes."
+
+
 class CheckoutNotYours(DomainError):
     message = "We could not find this payment. Please look at your payments, or call us."
 
@@ -86,6 +106,27 @@ class AlreadyOnPlan(DomainError):
     message = "You are on this plan already."
 
 
+class PaymentOwed(DomainError):
+    message = "Your last payment has not gone through yet. Please put that right first, then you can change your plan."
+
+
+class PlanStops(DomainError):
+    message = "Your plan is set to stop. Please choose to keep it first, then you can change it."
+
+
+class PlanOnHold(DomainError):
+    message = "We have a question about a payment for your plan, so it cannot be changed right now. Please call us."
+
+
+class OutcomeUnknown(StripeUnavailable):
+    """The answer to a change that takes money got lost. A repeat under the same key cannot take it twice."""
+
+    message = (
+        "The payment company has not answered, so we do not know yet if your plan has changed. "
+        "You will not pay twice. Please look at your plan again in a few minutes."
+    )
+
+
 class FamilyFull(DomainError):
     message = "All places of your plan are taken. You can take somebody off it, or choose a bigger plan."
 
@@ -98,8 +139,20 @@ class CannotInviteSelf(DomainError):
     message = "This is your own email address. Please write the address of the person you want to share with."
 
 
+class AlreadyShares(DomainError):
+    message = "The person you asked at this address shares your plan already."
+
+
+class NotThePlansOwner(DomainError):
+    message = "You share this plan with somebody. Only the person whose plan it is can ask others to share it."
+
+
 class InvitationOver(DomainError):
     message = "This invitation does not work any more. Please ask the person who sent it for a new one."
+
+
+class ProveAddressFirst(DomainError):
+    message = "Please confirm your email address first. Then press the button again."
 
 
 class NotAMember(DomainError):

@@ -8,8 +8,8 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from accounts.signals import user_deactivated
-from billing.models import UserSubscription
-from billing.signals import plan_lapsed, subscription_ended
+from billing.models import FamilyMember, UserSubscription
+from billing.signals import family_member_left, plan_lapsed, subscription_ended
 from booking import services
 
 
@@ -21,6 +21,11 @@ def plan_ended(sender: Any, subscription: UserSubscription, **_: Any) -> None:
 @receiver(plan_lapsed, dispatch_uid="booking.plan_not_paid")
 def plan_not_paid(sender: Any, subscription: UserSubscription, **_: Any) -> None:
     services.cancel_visits_of_plan(subscription, reason=services.PLAN_NOT_PAID)
+
+
+@receiver(family_member_left, dispatch_uid="booking.family_member_left")
+def member_left(sender: Any, member: FamilyMember, **_: Any) -> None:
+    services.cancel_visits_of_member(member)
 
 
 @receiver(user_deactivated, dispatch_uid="booking.person_left")

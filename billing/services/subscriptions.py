@@ -6,7 +6,7 @@ The allowance is counted from the rows of ``visit_uses`` under the plan's lock, 
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -15,11 +15,19 @@ from django.utils import timezone
 from accounts.models import User
 from audit.actors import Actor
 from audit.services import record_admin_action
-from billing.exceptions import NoActivePlan, PlanAlreadyActive, PlanAlreadyEnded, PlanPaused, VisitsUsedUp
-from billing.models import Plan, SubscriptionStatus, UserSubscription, VisitUse
+from billing.exceptions import (
+    NoActivePlan,
+    PlanAlreadyActive,
+    PlanAlreadyEnded,
+    PlanFrozen,
+    PlanPaused,
+    VisitsUsedUp,
+)
+from billing.models import FamilyMember, Plan, SubscriptionStatus, UserSubscription, VisitUse
 from billing.signals import subscription_ended
-from settings_app.services import zone_for
+from settings_app.services import value, zone_for
 from techdeputies.lib import rows
+from techdeputies.lib.exceptions import DomainError
 from techdeputies.lib.times import month_day
 
 
@@ -47,19 +55,78 @@ def lock(subscription_id: int) -> UserSubscription:
     )
 
 
+NOTICE_MAY_BE_LATE = timedelta(hours=24)
+"""A plan that renews goes on for so long after its month: the word that the next one is paid may come late."""
+
+OVER = "Your plan has ended. You can choose a new one, or call us and we will do it with you."
+
+
+# --- What a plan gives ----------------------------------------------------------------------------------
+
+
+def is_over(subscription: UserSubscription) -> bool:
+    """Is its paid time past? A failed payment is another matter: see ``grace_until``."""
+    if subscription.status == SubscriptionStatus.PAST_DUE:
+        return False
+    end = subscription.current_period_end
+    if not subscription.is_granted and subscription.ends_at is None:
+        end += NOTICE_MAY_BE_LATE
+    return end <= timezone.now()
+
+
+def grace_until(subscription: UserSubscription) -> datetime | None:
+    """Until when a plan with a failed payment gives courses and help; None when it has none, or no longer."""
+    if subscription.status != SubscriptionStatus.PAST_DUE or subscription.grace_ended_at is not None:
+        return None
+    if subscription.stripe_status == "unpaid":
+        return None
+    since = subscription.past_due_since or subscription.current_period_end
+    until: datetime = since + timedelta(days=value("payment_grace_days"))
+    return until if until > timezone.now() else None
+
+
+def gives_courses_and_help(subscription: UserSubscription) -> bool:
+    """Courses and the help desk go on in the days of grace; a disputed payment stops everything."""
+    if subscription.frozen_at is not None:
+        return False
+    if subscription.status == SubscriptionStatus.PAST_DUE:
+        return grace_until(subscription) is not None
+    return not is_over(subscription)
+
+
+def why_waiting(subscription: UserSubscription, user: User) -> DomainError | None:
+    """Why no session can be booked with a plan that is not over, leaving its count aside; None when one can."""
+    is_shared = subscription.user_id != user.pk
+    if subscription.frozen_at is not None:
+        return PlanFrozen(PlanFrozen.shared) if is_shared else PlanFrozen()
+    if subscription.status == SubscriptionStatus.PAST_DUE:
+        return PlanPaused(PlanPaused.shared) if is_shared else PlanPaused()
+    return None
+
+
+# --- Finding it -----------------------------------------------------------------------------------------
+
+
+# A plan of one's own, or the one that is shared: one's own wins, should a moment hold both.
 _LIVE = f"""
 SELECT {rows.columns(UserSubscription, "s")}, {rows.columns(Plan, "p")}
   FROM user_subscriptions s JOIN plans p ON p.id = s.plan_id
- WHERE s.user_id = %s AND s.status IN ('active', 'past_due')
- ORDER BY s.id DESC
+ WHERE s.status IN ('active', 'past_due')
+   AND (s.user_id = %(user)s
+        OR s.id = (SELECT subscription_id FROM family_members WHERE user_id = %(user)s AND ended_at IS NULL))
+ ORDER BY s.user_id = %(user)s DESC, s.id DESC
  LIMIT 1
 """
 
 
 def live(user: User, *, locked: bool = False) -> UserSubscription | None:
-    """The person's latest live plan with its ``plan``, over or not; None when there is none. One statement."""
+    """The live plan of the person, own or shared, with its ``plan``, over or not; None without. One statement.
+
+    Whose it is says ``user_id``. Locked, a shared plan may have been left while the lock was waited for: whoever
+    takes something from it asks again in a later statement, as ``use_visit`` does.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_LIVE + "FOR NO KEY UPDATE OF s" if locked else _LIVE, [user.pk])
+        cursor.execute(_LIVE + "FOR NO KEY UPDATE OF s" if locked else _LIVE, {"user": user.pk})
         row = cursor.fetchone()
     if row is None:
         return None
@@ -69,16 +136,16 @@ def live(user: User, *, locked: bool = False) -> UserSubscription | None:
 
 
 def lock_live(user: User) -> UserSubscription:
-    """The person's live plan, locked. Raises NoActivePlan when there is none or its time is over."""
+    """The person's live plan, own or shared, locked. Raises NoActivePlan when there is none or its time is over."""
     subscription = live(user, locked=True)
     if subscription is None:
         raise NoActivePlan
-    if subscription.current_period_end <= timezone.now():
-        raise NoActivePlan("Your plan has ended. Please call us and we will start a new one with you.")
+    if is_over(subscription):
+        raise NoActivePlan(OVER)
     return subscription
 
 
-_ALLOWANCE = """
+ALLOWANCE = """
 SELECT count(*) FILTER (WHERE period_start = %(start)s AND returned_at IS NULL),
        count(*) FILTER (WHERE credited_period_start = %(start)s AND period_start <> %(start)s)
   FROM visit_uses
@@ -89,37 +156,45 @@ SELECT count(*) FILTER (WHERE period_start = %(start)s AND returned_at IS NULL),
 def allowance(subscription: UserSubscription) -> Allowance:
     """Sessions used from, and credited to, the present period. Trustworthy only under the plan's lock."""
     with connection.cursor() as cursor:
-        cursor.execute(_ALLOWANCE, {"subscription": subscription.pk, "start": subscription.current_period_start})
+        cursor.execute(ALLOWANCE, {"subscription": subscription.pk, "start": subscription.current_period_start})
         return Allowance(*cursor.fetchone())
 
 
-# One statement: the plan's count and the row it counts, under the lock that the count is trusted by.
+# One statement: the plan's count and the row it counts, under the lock that the count is trusted by. Who shares
+# a plan is asked for here once more, after the lock; see ``live``.
 _USE = """
-WITH counted AS (
+WITH used AS (
+    INSERT INTO visit_uses (subscription_id, user_id, cause, period_start, used_at)
+    SELECT %(subscription)s, %(user)s, %(cause)s, %(period_start)s, %(used_at)s
+     WHERE %(is_owner)s
+        OR EXISTS (SELECT FROM family_members
+                    WHERE user_id = %(user)s AND subscription_id = %(subscription)s AND ended_at IS NULL)
+    RETURNING id
+), counted AS (
     UPDATE user_subscriptions SET session_booked_this_month = %(counted)s, updated_at = %(used_at)s
-     WHERE id = %(subscription)s
+     WHERE id = %(subscription)s AND EXISTS (SELECT FROM used)
 )
-INSERT INTO visit_uses (subscription_id, user_id, cause, period_start, used_at)
-VALUES (%(subscription)s, %(user)s, %(cause)s, %(period_start)s, %(used_at)s)
-RETURNING id
+SELECT id FROM used
 """
 
 
 def use_visit(*, user: User, cause: str) -> VisitUse:
-    """Take one session from the person's plan; the plan stays locked until the transaction ends.
+    """Take one session from the person's plan, own or shared; the plan stays locked until the transaction ends.
 
-    ``cause`` is unique for ever: booking id and revision. Raises NoActivePlan, PlanPaused or VisitsUsedUp.
+    ``cause`` is unique for ever: booking id and revision. Raises NoActivePlan, PlanPaused, PlanFrozen or
+    VisitsUsedUp.
     """
     subscription = lock_live(user)
-    if subscription.status == SubscriptionStatus.PAST_DUE:
-        raise PlanPaused
+    if waits := why_waiting(subscription, user):
+        raise waits
     counts = allowance(subscription)
     if not subscription.plan.is_unlimited and counts.left(subscription.plan) == 0:
-        raise VisitsUsedUp(used_up_words(subscription.plan, subscription.current_period_end, user))
+        raise VisitsUsedUp(used_up_words(subscription, user))
     use = VisitUse(subscription=subscription, user=user, cause=cause, period_start=subscription.current_period_start)
     values: dict[str, Any] = {
         "subscription": subscription.pk,
         "user": user.pk,
+        "is_owner": subscription.user_id == user.pk,
         "cause": cause,
         "period_start": use.period_start,
         "used_at": use.used_at,
@@ -127,7 +202,10 @@ def use_visit(*, user: User, cause: str) -> VisitUse:
     }
     with connection.cursor() as cursor:
         cursor.execute(_USE, values)
-        (use.pk,) = cursor.fetchone()
+        row = cursor.fetchone()
+    if row is None:
+        raise NoActivePlan
+    use.pk = row[0]
     use._state.adding, use._state.db = False, connection.alias
     return use
 
@@ -153,12 +231,14 @@ def grant_plan(
 ) -> UserSubscription:
     """Give a person a plan without payment, until ``ends_at`` or for a month.
 
-    Raises PlanAlreadyActive while another plan is live.
+    Raises PlanAlreadyActive while another plan is live, own or shared.
     """
     # The person's row is the lock: two grants at once must not both see "no plan".
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if UserSubscription.objects.live().filter(user=user).exists():
         raise PlanAlreadyActive
+    if FamilyMember.objects.current().filter(user=user).exists():
+        raise PlanAlreadyActive(PlanAlreadyActive.shared)
     now = timezone.now()
     subscription = UserSubscription.objects.create(
         user=user,
@@ -213,14 +293,17 @@ def end_lapsed_plans() -> int:
     return ended
 
 
-def used_up_words(plan: Plan, period_end: datetime, user: User) -> str:
+def used_up_words(subscription: UserSubscription, user: User) -> str:
     """ "You have used your 5 sessions for this month. The next ones come on December 14." """
-    count = plan.session_limit
+    count = subscription.plan.session_limit
     sessions = "1 session" if count == 1 else f"{count} sessions"
-    return (
-        f"You have used your {sessions} for this month. "
-        f"The next ones come on {month_day(period_end, zone_for(user))}. You can also call us."
-    )
+    used = f"You have used your {sessions} for this month."
+    if subscription.user_id != user.pk:
+        used = f"The plan you share has used its {sessions} for this month."
+    end = subscription.current_period_end
+    if end <= timezone.now():
+        return f"{used} The next ones come as soon as the new month is paid. You can also call us."
+    return f"{used} The next ones come on {month_day(end, zone_for(user))}. You can also call us."
 
 
 def a_month_after(moment: datetime) -> datetime:

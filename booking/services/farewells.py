@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from billing.models import UserSubscription
+from billing.models import FamilyMember, UserSubscription
 from billing.services import subscriptions
 from booking.models import Booking
 from booking.services import mails
@@ -17,6 +17,7 @@ from booking.services.places import lock_events
 
 PLAN_ENDED = "Your plan has ended, so the sessions booked for after its end are cancelled."
 PLAN_NOT_PAID = "The payment for your plan did not go through, so the sessions booked with it are cancelled."
+SHARES_NO_MORE = "You do not share the plan any more, so the sessions booked with it are cancelled."
 
 
 @transaction.atomic
@@ -27,6 +28,24 @@ def cancel_visits_of_plan(subscription: UserSubscription, *, reason: str = PLAN_
         .filter(visit_use__subscription=subscription)
         .filter(event__start_time__gt=max(subscription.current_period_end, timezone.now()))
     )
+    return _cancel(bookings, reason)
+
+
+@transaction.atomic
+def cancel_visits_of_member(member: FamilyMember) -> int:
+    """Cancel the sessions still to come of somebody who shares the plan no more, each with a mail. How many.
+
+    They go back to those who do share it.
+    """
+    bookings = (
+        Booking.objects.confirmed()
+        .of(member.user_id)
+        .filter(visit_use__subscription=member.subscription_id, event__start_time__gt=timezone.now())
+    )
+    return _cancel(bookings, SHARES_NO_MORE)
+
+
+def _cancel(bookings: Iterable[Booking], reason: str) -> int:
     cancelled = 0
     for row in _release_in_order(bookings, reason):
         mails.send_cancelled(row, row.event, row.user, cost_words="You do not pay anything for it.", reason=reason)

@@ -1,0 +1,23 @@
+"""What this app does when something happens below it, or within it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from accounts.models import User
+from accounts.signals import user_deactivated
+from billing.models import UserSubscription
+from billing.services import family
+from billing.signals import subscription_ended
+
+
+@receiver(subscription_ended, dispatch_uid="billing.sharing_ended")
+def sharing_ended(sender: Any, subscription: UserSubscription, **_: Any) -> None:
+    family.end_for(subscription)
+
+
+@receiver(user_deactivated, dispatch_uid="billing.person_left")
+def person_left(sender: Any, user: User, **_: Any) -> None:
+    family.forget_person(user)
