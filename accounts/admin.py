@@ -18,7 +18,7 @@ from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
 from accounts.admin_mail import mail_panel
-from accounts.models import EmailChange, EmailVerificationToken, PasswordResetToken, Session, User
+from accounts.models import DeletionUndoLink, EmailChange, EmailVerificationToken, PasswordResetToken, Session, User
 from accounts.services.devices import end_all_sessions, end_session
 from accounts.services.passwords import send_reset_link
 from accounts.services.people import end_sessions
@@ -106,7 +106,8 @@ class UserAdmin(NoDeleteMixin, AuditedAdmin):
     fieldsets = (
         (None, {"fields": ("name", "email", "email_verified", "phone", "time_zone")}),
         ("Work here", {"fields": ("role", "groups", "is_superuser")}),
-        ("Dates", {"fields": ("must_change_password", "last_login", "created_at", "deleted_at", "erase_after")}),
+        ("Dates", {"fields": ("must_change_password", "last_login", "created_at")}),
+        ("Leaving", {"fields": ("deletion_asked_at", "deleted_at", "erase_after")}),
     )
     readonly_fields = (
         "email",
@@ -114,6 +115,7 @@ class UserAdmin(NoDeleteMixin, AuditedAdmin):
         "must_change_password",
         "last_login",
         "created_at",
+        "deletion_asked_at",
         "deleted_at",
         "erase_after",
     )
@@ -316,6 +318,13 @@ class PasswordResetTokenAdmin(LinkAdmin):
 @admin.register(EmailVerificationToken)
 class EmailVerificationTokenAdmin(LinkAdmin):
     list_display = ("created_at", "user", "expires_at", "used_at", "code_attempts")
+    fields = list_display
+    readonly_fields = fields
+
+
+@admin.register(DeletionUndoLink)
+class DeletionUndoLinkAdmin(LinkAdmin):
+    list_display = ("created_at", "user", "expires_at", "used_at")
     fields = list_display
     readonly_fields = fields
 

@@ -33,15 +33,15 @@ def find(email: str) -> User | None:
     return User.objects.with_email(email).first()
 
 
-def password_opens(user: User | None, password: str) -> bool:
+def password_opens(user: User | None, password: str, *, closed_too: bool = False) -> bool:
     """Is it this person's password? Nobody and the deleted are refused after the same work.
 
-    A right password under an old hash is kept as Argon2 from then on.
+    ``closed_too`` is for the way back into a deleted account. A right password under an old hash is kept as Argon2 from then on.
     """
     if not usable(password):
         check_level("-", "", old_cost=highest_old_cost())
         return False
-    stored = user.password if user is not None and user.is_active else ""
+    stored = user.password if user is not None and (user.is_active or closed_too) else ""
     right, must_update = check_level(password, stored, old_cost=highest_old_cost())
     if user is None or not right:
         return False

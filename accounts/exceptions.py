@@ -31,3 +31,13 @@ class SameAddress(DomainError):
 
 class AddressTaken(DomainError):
     message = "That address belongs to another account now, so nothing was changed. Please call us."
+
+
+class StaffStay(DomainError):
+    message = "This account is one of our staff's. Please ask the owner of the business to close it."
+
+
+class NotVerified(DomainError):
+    message = (
+        "Please tell us first that your email address is yours: open the email we sent you and press the button in it."
+    )

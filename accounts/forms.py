@@ -175,6 +175,22 @@ class EmailChangeForm(PlainForm):
     )
 
 
+class DeleteForm(PlainForm):
+    current_password = PasswordField(
+        label="Your password",
+        autocomplete="current-password",
+        help_text="We ask for it, so that nobody else can delete your account.",
+    )
+
+
+class KeepAccountForm(PlainForm):
+    password = PasswordField(
+        label="Your password",
+        autocomplete="current-password",
+        help_text="The one you signed in with before.",
+    )
+
+
 class NameForm(PlainForm):
     name = LineField(
         label="What is your name?",

@@ -27,6 +27,10 @@ class UserQuerySet(models.QuerySet["User"]):
         """People who may enter: not deleted."""
         return self.filter(deleted_at__isnull=True)
 
+    def leaving(self) -> Self:
+        """People who asked for their account to be deleted, and for whom something has to end first."""
+        return self.present().filter(deletion_asked_at__isnull=False)
+
     def staff(self) -> Self:
         return self.present().filter(role=Role.ADMIN)
 
@@ -83,6 +87,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     must_change_password = models.BooleanField(default=False, db_default=False)
     acuity_client_id = models.CharField(max_length=255, null=True, blank=True)
     stripe_customer_id = models.CharField(max_length=255, null=True, blank=True)
+    deletion_asked_at = models.DateTimeField(null=True, blank=True, help_text="When the person asked for it.")
+    deletion_delayed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when the deletion waits for somebody we cannot reach."
+    )
     deleted_at = models.DateTimeField(null=True, blank=True)
     erase_after = models.DateTimeField(
         null=True, blank=True, help_text="When personal data is erased. Imported deletions have no such date."
@@ -110,6 +118,11 @@ class User(AbstractBaseUser, PermissionsMixin):
                 fields=["erase_after"],
                 condition=models.Q(erase_after__isnull=False),
                 name="user_to_erase",
+            ),
+            models.Index(
+                fields=["deletion_asked_at"],
+                condition=models.Q(deletion_asked_at__isnull=False, deleted_at__isnull=True),
+                name="user_leaving",
             ),
             models.Index(
                 fields=["id"],
@@ -263,3 +276,21 @@ class EmailChange(TimestampedModel):
 
     def is_open(self, at: datetime) -> bool:
         return self.confirmed_at is None and self.undone_at is None and self.expires_at > at
+
+
+class DeletionUndoLink(models.Model):
+    """A mailed way back into a closed account: ``token`` is its SHA-256 digest. With the password, single use."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="deletion_undo_links")
+    token = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField(help_text="When the personal data is erased.")
+    used_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "deletion_undo_links"
+        verbose_name = "link to keep an account"
+        verbose_name_plural = "links to keep an account"
+
+    def __str__(self) -> str:
+        return f"Way back of {self.user_id}"

@@ -21,6 +21,7 @@ VERIFY_LINK = "verify-link"
 RESET_LINK = "reset-link"
 CHANGE_LINK = "change-link"
 UNDO_LINK = "undo-link"
+KEEP_LINK = "keep-link"
 KNOWN_DEVICE = "device"
 TOPIC = "topic"
 
@@ -30,6 +31,7 @@ MAX_AGES = {
     RESET_LINK: HOUR,
     CHANGE_LINK: HOUR,
     UNDO_LINK: HOUR,
+    KEEP_LINK: HOUR,
     KNOWN_DEVICE: 365 * DAY,
     TOPIC: HOUR,
 }

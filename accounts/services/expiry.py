@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import EmailChange, EmailVerificationToken, PasswordResetToken, Session
+from accounts.models import DeletionUndoLink, EmailChange, EmailVerificationToken, PasswordResetToken, Session
 
 LINKS_KEPT = timedelta(days=7)
 CHANGES_KEPT = timedelta(days=90)
@@ -23,6 +23,7 @@ def forget_expired() -> int:
         PasswordResetToken.objects.filter(expires_at__lte=now - LINKS_KEPT),
         EmailVerificationToken.objects.filter(Q(expires_at__lte=now - LINKS_KEPT) | Q(used_at__lte=now - LINKS_KEPT)),
         EmailChange.objects.filter(undo_expires_at__lte=now - CHANGES_KEPT),
+        DeletionUndoLink.objects.filter(Q(expires_at__lte=now - LINKS_KEPT) | Q(used_at__lte=now - LINKS_KEPT)),
     ):
         deleted, _ = rows.delete()
         gone += deleted

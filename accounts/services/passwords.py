@@ -13,6 +13,7 @@ from accounts import limits, tokens
 from accounts.backends import find
 from accounts.exceptions import LinkUsedUp
 from accounts.models import PasswordResetToken, User
+from accounts.services.deletion import mail_way_back, may_return
 from accounts.services.mails import act_words, mail_person, page, send
 from accounts.services.people import (
     check_new_password,
@@ -33,6 +34,8 @@ RESET_LASTS = timedelta(hours=1)
 def request_reset(*, email: str, actor: Actor) -> None:
     """Mail a link to the owner of ``email``, or the news that there is no account. The caller cannot tell.
 
+    For an account closed a short while ago the link leads back into it.
+
     The mail goes to the address that is stored, never to a look-alike that was typed. Raises LimitReached,
     alike for known and unknown addresses.
     """
@@ -43,6 +46,9 @@ def request_reset(*, email: str, actor: Actor) -> None:
     with transaction.atomic():
         if user is not None and user.is_active:
             send_reset_link(user)
+            record_security_event(kind="reset_requested", user=user, actor=actor)
+        elif user is not None and may_return(user):
+            mail_way_back(user)
             record_security_event(kind="reset_requested", user=user, actor=actor)
         else:
             _mail_unknown(email, user)

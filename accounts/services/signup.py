@@ -16,6 +16,7 @@ from accounts import limits, tokens
 from accounts.backends import find
 from accounts.exceptions import CodeNotRight, LinkUsedUp
 from accounts.models import EmailVerificationToken, Role, User
+from accounts.services.deletion import mail_way_back, may_return
 from accounts.services.mails import mail_person, page, send
 from accounts.services.passwords import send_reset_link
 from accounts.services.people import check_new_password, end_sessions, kill_links, lock, same_address
@@ -75,7 +76,9 @@ def _sign_up_again(user: User, *, browser: str, hashed: str, actor: Actor) -> No
     if user.is_active and not user.email_verified and not limits.may_mail_verification(user):
         return
     with transaction.atomic():
-        if not user.is_active:
+        if may_return(user):
+            mail_way_back(user)
+        elif not user.is_active:
             mail_person(user, "signup_closed", occasion=f"signup_closed:{hour}")
         elif user.email_verified:
             context = {"button_url": page("accounts:login"), "button_text": "Sign in"}

@@ -19,6 +19,8 @@ PRIVATE = [
     "sessions/end-all/",
     "password/change/",
     "email/change/",
+    "delete/",
+    "delete/keep/",
 ]
 
 
@@ -51,6 +53,7 @@ def test_the_profile_lists_each_fact_with_its_own_page(client: Client) -> None:
         "email/change/",
         "password/change/",
         "sessions/",
+        "delete/",
     ):
         assert f'href="/accounts/{path}"' in page
 

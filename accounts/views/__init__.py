@@ -11,6 +11,7 @@ from accounts.views.account import (
 )
 from accounts.views.addresses import email_change, email_change_confirm, email_change_undo
 from accounts.views.entry import login, logout, signup, verify, verify_send
+from accounts.views.leaving import delete, delete_done, delete_keep, delete_undo
 from accounts.views.passwords import (
     password_change,
     password_reset,
@@ -19,6 +20,10 @@ from accounts.views.passwords import (
 )
 
 __all__ = [
+    "delete",
+    "delete_done",
+    "delete_keep",
+    "delete_undo",
     "email_change",
     "email_change_confirm",
     "email_change_undo",

@@ -55,6 +55,12 @@ def profile(request: HttpRequest) -> HttpResponse:
             "change_url": reverse("accounts:session_list"),
             "change_text": "Look at them",
         },
+        {
+            "key": "Your account",
+            "value": "You can delete it yourself",
+            "change_url": reverse("accounts:delete"),
+            "change_text": "Delete my account",
+        },
     ]
     return render(request, "accounts/profile.html", {"rows": rows, "person": user})
 

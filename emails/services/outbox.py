@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -126,12 +126,21 @@ def cancel_emails(*, occasion_prefix: str, reason: str) -> int:
     if not occasion_prefix:
         raise ValueError("An empty prefix would cancel every mail that waits.")
     pattern = occasion_prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    return _cancel("occasion LIKE %s", [pattern], reason)
+
+
+def cancel_emails_to(address: str, *, keep: Collection[str], reason: str) -> int:
+    """The same for what waits for one address, save the kinds of mail named in ``keep``."""
+    return _cancel("lower(recipient_email) = lower(%s) AND template_type <> ALL(%s)", [address, list(keep)], reason)
+
+
+def _cancel(which: str, values: list[Any], reason: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH ours AS MATERIALIZED (
                 SELECT id FROM email_jobs
-                 WHERE status IN ('queued', 'sending') AND occasion LIKE %s
+                 WHERE status IN ('queued', 'sending') AND {which}
                  ORDER BY id
                    FOR NO KEY UPDATE
             )
@@ -140,13 +149,13 @@ def cancel_emails(*, occasion_prefix: str, reason: str) -> int:
                    last_error = %s,
                    expires_at = CASE WHEN job.status = 'sending' THEN STATEMENT_TIMESTAMP() ELSE job.expires_at END,
                    content = CASE WHEN job.status = 'queued' AND jsonb_exists(job.content, 'secrets')
-                                  THEN job.content || '{"secrets": null}'::jsonb ELSE job.content END,
+                                  THEN job.content || '{{"secrets": null}}'::jsonb ELSE job.content END,
                    updated_at = STATEMENT_TIMESTAMP()
               FROM ours
              WHERE job.id = ours.id
             RETURNING job.status
             """,
-            [pattern, reason],
+            [*values, reason],
         )
         return sum(status == EmailStatus.CANCELLED for (status,) in cursor.fetchall())
 

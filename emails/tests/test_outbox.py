@@ -15,7 +15,7 @@ from django.utils import timezone
 from emails.exceptions import InvalidRecipient, UnknownTemplate
 from emails.models import EmailJob, EmailStatus
 from emails.services import delivery, outbox, queue
-from emails.services.outbox import bare_address, cancel_emails, enqueue_email, one_line
+from emails.services.outbox import bare_address, cancel_emails, cancel_emails_to, enqueue_email, one_line
 from emails.tests.factories import make_job, make_template
 from settings_app import crypto
 from settings_app.exceptions import CannotDecrypt
@@ -214,6 +214,18 @@ def test_cancelling_stops_what_waits_and_nothing_else() -> None:
     assert waiting.content["secrets"] is None
     assert alike.status == "queued"
     assert on_its_way.status == "sending"
+
+
+def test_cancelling_for_an_address_spares_other_addresses_and_the_kinds_to_keep() -> None:
+    mine = make_job(recipient_email="Margaret@example.com", template_type="news", occasion="a")
+    kept = make_job(recipient_email="margaret@example.com", template_type="password_changed", occasion="a")
+    other = make_job(recipient_email="margarets@example.com", template_type="news", occasion="b")
+
+    assert cancel_emails_to("margaret@EXAMPLE.com", keep=["password_changed"], reason="The account was deleted.") == 1
+
+    for job in (mine, kept, other):
+        job.refresh_from_db()
+    assert [mine.status, kept.status, other.status] == ["cancelled", "queued", "queued"]
 
 
 def test_cancelled_on_its_way_it_is_not_sent_when_it_comes_back() -> None:

@@ -39,6 +39,8 @@ PUBLIC = {
     "accounts:password_reset_confirm",
     "accounts:email_change_confirm",
     "accounts:email_change_undo",
+    "accounts:delete_done",
+    "accounts:delete_undo",
     "booking:event_list",
     "booking:zone",
     "mailgun_webhook",

@@ -50,6 +50,8 @@ def make_world() -> World:
         "used up": make_subscriber(plan=make_plan(display_name="Basic", session_limit=1), phone=PHONE),
         "asked": make_user(email="asked@example.com", must_change_password=True),
         "bounced": make_user(email="gone@example.com"),
+        "leaving": make_user(email="leaving@example.com", deletion_asked_at=now),
+        "held up": make_user(email="held@example.com", deletion_asked_at=now, deletion_delayed_at=now),
         "staff": rosa,
     }
     world.events = {
@@ -84,7 +86,9 @@ def make_links(member: User) -> dict[str, str]:
     """Addresses as mails carry them."""
     accounts.request_reset(email=member.email, actor=ACTOR)
     accounts.request_email_change(user=member, email="elsewhere@example.com", password=PASSWORD, actor=ACTOR)
+    accounts.ask_deletion(user=make_user(email="left@example.com"), password=PASSWORD, actor=ACTOR)
     return {
+        "keep": last_mail("account_deletion_asked")["button_url"],
         "reset": last_mail("password_reset")["button_url"],
         "change": last_mail("email_change_confirm")["button_url"],
         "undo": last_mail("email_change_notice")["button_url"],
@@ -227,6 +231,16 @@ SIGHTS: tuple[Sight, ...] = (
     plain("accounts:session_list", who="member"),
     plain("accounts:session_end", "leads to the list", "member"),
     plain("accounts:session_end_all", "leads to the list", "member"),
+    plain("accounts:profile", "held up", "held up"),
+    plain("accounts:delete", who="member"),
+    plain("accounts:delete", "not right", "member", act=send_as_it_is),
+    plain("accounts:delete", "waiting", "leaving"),
+    plain("accounts:delete", "held up", "held up"),
+    plain("accounts:delete", "staff", "staff"),
+    plain("accounts:delete_keep", "leads to delete", "member"),
+    plain("accounts:delete_done"),
+    mailed("accounts:delete_undo", "keep"),
+    plain("accounts:delete_undo", "old link", status=410),
     plain("emails:choices", who="member"),
     plain("emails:choices", "mail comes back", "bounced"),
     plain("emails:choices", "saved", "newcomer", act=save_choices),
