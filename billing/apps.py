@@ -6,4 +6,5 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
+        import_string("billing.checks.stripe_settings")
         import_string("billing.receivers.sharing_ended")

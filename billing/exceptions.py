@@ -123,7 +123,7 @@ class OutcomeUnknown(StripeUnavailable):
 
     message = (
         "The payment company has not answered, so we do not know yet if your plan has changed. "
-        "You will not pay twice. Please look at your plan again in a few minutes."
+        "Nothing is lost, and you will not pay twice. Please look at your plan again in a few minutes."
     )
 
 
@@ -149,10 +149,6 @@ class NotThePlansOwner(DomainError):
 
 class InvitationOver(DomainError):
     message = "This invitation does not work any more. Please ask the person who sent it for a new one."
-
-
-class ProveAddressFirst(DomainError):
-    message = "Please confirm your email address first. Then press the button again."
 
 
 class NotAMember(DomainError):

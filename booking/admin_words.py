@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.html import format_html
 
+from accounts.exceptions import NotVerified
 from accounts.models import User
 from billing.exceptions import NoActivePlan, PlanPaused, VisitsUsedUp
 from billing.models import VisitUse
@@ -70,7 +71,7 @@ def _for_staff(refusal: DomainError, user: User) -> str:
     if isinstance(refusal, NoActivePlan):
         grant = f"{reverse('admin:billing_usersubscription_grant')}?{urlencode({'email': user.email})}"
         return format_html('{} has no plan that runs now. <a href="{}">Give them a plan first.</a>', user, grant)
-    if isinstance(refusal, exceptions.NotVerified):
+    if isinstance(refusal, NotVerified):
         return format_html(
             "{} has not confirmed the address {}. Ask them to press the button in our mail, or to sign in and have"
             ' it sent again. <a href="{}">Open their page.</a>',

@@ -6,12 +6,6 @@ from techdeputies.lib.exceptions import DomainError
 
 
 # --- Taking a place -------------------------------------------------------------------------------------
-class NotVerified(DomainError):
-    message = (
-        "Please tell us first that your email address is yours: open the email we sent you and press the button in it."
-    )
-
-
 class EventNotOpen(DomainError):
     message = "This session does not take place. Please choose another time."
 

@@ -7,7 +7,11 @@ import os
 import sys
 
 import django
+from django.conf import settings
 from django.core.management import call_command
+
+STRIPE = "https://api.stripe.com"
+"""The true Stripe is told by hand: ``manage.py sync_stripe``."""
 
 
 def main() -> None:
@@ -20,6 +24,8 @@ def main() -> None:
     call_command("seed_groups", verbosity=0)
     if "--demo" in sys.argv[1:]:
         call_command("seed_demo")
+    if settings.STRIPE_API_BASE != STRIPE:
+        call_command("sync_stripe", verbosity=0)
 
 
 if __name__ == "__main__":

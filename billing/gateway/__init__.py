@@ -9,7 +9,7 @@ from billing.gateway.checkout import (
     session,
     update_customer,
 )
-from billing.gateway.client import retrying, within
+from billing.gateway.client import hosted, retrying, within
 from billing.gateway.events import API_VERSION, events_since, is_signed
 from billing.gateway.money import (
     charge_of_intent,
@@ -24,9 +24,11 @@ from billing.gateway.money import (
 )
 from billing.gateway.plans import (
     create_monthly_price,
+    create_product,
     portal_url,
     price_of,
     prices_of,
+    product,
     retire_price,
     save_portal,
     save_product,
@@ -37,6 +39,7 @@ from billing.gateway.shapes import (
     StripeDispute,
     StripeInvoice,
     StripePrice,
+    StripeProduct,
     StripeRefund,
     StripeSession,
     StripeSubscription,
@@ -61,6 +64,7 @@ __all__ = [
     "StripeDispute",
     "StripeInvoice",
     "StripePrice",
+    "StripeProduct",
     "StripeRefund",
     "StripeSession",
     "StripeSubscription",
@@ -74,12 +78,14 @@ __all__ = [
     "create_customer",
     "create_monthly_price",
     "create_plan_session",
+    "create_product",
     "create_refund",
     "customer_exists",
     "delete_customer",
     "dispute",
     "events_since",
     "expire_session",
+    "hosted",
     "invoice",
     "invoices_of",
     "is_signed",
@@ -89,6 +95,7 @@ __all__ = [
     "preview_change",
     "price_of",
     "prices_of",
+    "product",
     "refund",
     "refunds_of",
     "release_schedule",

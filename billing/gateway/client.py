@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import stripe
@@ -26,6 +27,7 @@ logger = structlog.get_logger(__name__)
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 8.0
 TASK_RETRIES = 2
+KEY_IN_USE_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6, 1.6)
 FAULTS_IN_A_ROW = 5
 REST_SECONDS = 15.0
 
@@ -95,7 +97,7 @@ def call(work: Callable[[Any], Any]) -> Any:
     """
     breaker.check()
     try:
-        answer = work(_client().v1)
+        answer = _patiently(work)
     except stripe.CardError as error:
         breaker.success()
         raise CardDeclined(code=str(error.code or "")) from error
@@ -120,6 +122,19 @@ def call(work: Callable[[Any], Any]) -> Any:
     return _plain(answer)
 
 
+def _patiently(work: Callable[[Any], Any]) -> Any:
+    """Wait where another request of ours is using the same key (409): its answer is ours as well."""
+    deadline = _deadline.get()
+    for seconds in KEY_IN_USE_WAITS:
+        try:
+            return work(_client().v1)
+        except stripe.APIError as error:
+            if error.http_status != 409 or (deadline is not None and time.monotonic() + seconds >= deadline):
+                raise
+        time.sleep(seconds)
+    return work(_client().v1)
+
+
 def each(work: Callable[[Any, dict[str, Any]], Any], params: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Everything that ``work(client.v1, params)`` lists, page by page."""
     asked = {"limit": 100, **params}
@@ -138,6 +153,15 @@ def _with(work: Callable[[Any, dict[str, Any]], Any], params: dict[str, Any]) ->
 def options(key: str = "") -> dict[str, Any]:
     """The request's own options: its idempotency key, where it makes something."""
     return {"idempotency_key": key} if key else {}
+
+
+def hosted(url: str) -> str:
+    """The address of a page of Stripe's, once it is sure that it is one. Raises StripeUnavailable."""
+    parts = urlsplit(url)
+    if f"{parts.scheme}://{parts.netloc}" not in settings.STRIPE_HOSTED_ORIGINS:
+        logger.error("stripe_page_elsewhere", host=parts.netloc)
+        raise StripeUnavailable
+    return url
 
 
 def _client() -> stripe.StripeClient:

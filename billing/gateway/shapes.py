@@ -27,21 +27,38 @@ def id_of(value: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class StripeProduct:
+    id: str
+    name: str
+    is_active: bool
+
+    @classmethod
+    def read(cls, data: Data) -> StripeProduct:
+        return cls(id=data["id"], name=data.get("name") or "", is_active=bool(data.get("active")))
+
+
+@dataclass(frozen=True, slots=True)
 class StripePrice:
+    """A price. ``is_monthly``: taken once a month, in US dollars."""
+
     id: str
     product_id: str
     lookup_key: str
     amount_cents: int
     is_active: bool
+    is_monthly: bool
 
     @classmethod
     def read(cls, data: Data) -> StripePrice:
+        rhythm = data.get("recurring") or {}
         return cls(
             id=data["id"],
             product_id=id_of(data["product"]),
             lookup_key=data.get("lookup_key") or "",
             amount_cents=data.get("unit_amount") or 0,
             is_active=bool(data.get("active")),
+            is_monthly=data.get("currency") == "usd"
+            and (rhythm.get("interval"), rhythm.get("interval_count")) == ("month", 1),
         )
 
 
@@ -55,6 +72,7 @@ class StripeSession:
     payment_status: str
     customer_id: str
     subscription_id: str
+    invoice_id: str
     payment_intent_id: str
     client_reference_id: str
     amount_cents: int
@@ -75,6 +93,7 @@ class StripeSession:
             payment_status=data.get("payment_status") or "",
             customer_id=id_of(data.get("customer")),
             subscription_id=id_of(data.get("subscription")),
+            invoice_id=id_of(data.get("invoice")),
             payment_intent_id=id_of(data.get("payment_intent")),
             client_reference_id=data.get("client_reference_id") or "",
             amount_cents=data.get("amount_total") or 0,
@@ -178,6 +197,11 @@ class StripeSubscription:
     @property
     def is_live(self) -> bool:
         return self.status in ("active", "trialing", "past_due", "unpaid")
+
+    @property
+    def may_be_paid(self) -> bool:
+        """False once it has ended, or was given up before the first payment."""
+        return self.status not in ("canceled", "incomplete_expired")
 
     @classmethod
     def read(cls, data: Data) -> StripeSubscription:

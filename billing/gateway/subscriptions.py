@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from billing.gateway.client import call, each, options
-from billing.gateway.shapes import Preview, StripeSubscription
+from billing.gateway.shapes import Preview, StripeSubscription, id_of
 
 _EXPAND = ["latest_invoice", "schedule"]
 
@@ -71,9 +71,12 @@ def preview_change(*, current: StripeSubscription, price_id: str, priced_at: dat
     return Preview.read(answer, priced_at)
 
 
-def change_now(*, current: StripeSubscription, price_id: str, priced_at: datetime, key: str) -> None:
-    """Move to the price at once and take the difference. Raises CardDeclined, and then nothing has changed."""
-    call(
+def change_now(*, current: StripeSubscription, price_id: str, priced_at: datetime, key: str) -> str:
+    """Move to the price at once and take the difference; the id of the invoice for it.
+
+    Raises CardDeclined, and then nothing has changed.
+    """
+    changed = call(
         lambda v1: v1.subscriptions.update(
             current.id,
             {
@@ -85,14 +88,21 @@ def change_now(*, current: StripeSubscription, price_id: str, priced_at: datetim
             options(key),
         )
     )
+    return id_of(changed.get("latest_invoice"))
 
 
 def change_at_period_end(*, current: StripeSubscription, price_id: str, key: str) -> None:
-    """Move to the price when the paid month is over, by a schedule that lets go of the subscription afterwards."""
-    schedule = call(
-        lambda v1: v1.subscription_schedules.create({"from_subscription": current.id}, options(f"{key}:schedule"))
-    )
-    present = schedule["phases"][0]
+    """Move to the price when the paid month is over, by a schedule that lets go of the subscription afterwards.
+
+    A schedule that is there already, of an earlier wish or of a try that was cut short, is told the new wish.
+    """
+    if current.schedule_id:
+        schedule = call(lambda v1: v1.subscription_schedules.retrieve(current.schedule_id))
+    else:
+        schedule = call(
+            lambda v1: v1.subscription_schedules.create({"from_subscription": current.id}, options(f"{key}:schedule"))
+        )
+    present = schedule.get("current_phase") or schedule["phases"][0]
     call(
         lambda v1: v1.subscription_schedules.update(
             schedule["id"],

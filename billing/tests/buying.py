@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from billing import gateway
 from billing.models import Plan, PlanPrice
+from billing.services import catalogue
 from sandbox.stripe import StandIn
 
 GOOD_CARD = "4242424242424242"
@@ -18,14 +19,7 @@ FAILS_LATER_CARD = "4000000000000341"
 
 def offer(plan: Plan) -> PlanPrice:
     """The plan's price at Stripe, made where it is missing."""
-    found = PlanPrice.objects.filter(plan=plan, is_current=True).first()
-    if found is not None:
-        return found
-    product_id = gateway.save_product(product_id="", name=plan.display_name, plan_name=plan.name, key="")
-    price = gateway.create_monthly_price(
-        product_id=product_id, amount_cents=plan.price_in_cents, lookup_key=f"{plan.name}_monthly", key=""
-    )
-    return PlanPrice.objects.create(plan=plan, stripe_price_id=price.id, price_in_cents=plan.price_in_cents)
+    return catalogue.current_price(plan)
 
 
 def open_session(user: User, plan: Plan) -> str:

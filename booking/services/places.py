@@ -12,6 +12,7 @@ from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
 
+from accounts.exceptions import NotVerified
 from accounts.models import User
 from audit.actors import Actor
 from booking import exceptions, version
@@ -110,7 +111,7 @@ def is_staff_act(actor: Actor | None, user_id: int) -> bool:
 def check_person(user: User) -> None:
     """Raises NotVerified."""
     if not user.email_verified:
-        raise exceptions.NotVerified
+        raise NotVerified
 
 
 def check_bookable(event: CalendarEvent, *, by_staff: bool) -> None:

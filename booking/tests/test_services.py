@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from accounts.exceptions import NotVerified
 from accounts.tests.factories import make_user
 from billing.exceptions import NoActivePlan, PlanPaused, VisitsUsedUp
 from billing.models import SubscriptionStatus, VisitUse
@@ -60,7 +61,7 @@ def test_second_press_with_the_last_visit_still_returns_the_booking() -> None:
 def test_unverified_people_cannot_book() -> None:
     user = make_subscriber(email_verified=False)
 
-    with pytest.raises(exceptions.NotVerified):
+    with pytest.raises(NotVerified):
         services.book_event(user=user, event=make_event())
 
 

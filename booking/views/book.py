@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts import signed_cookies
+from accounts.exceptions import NotVerified
 from accounts.models import User
 from accounts.services.profile import update_profile
 from audit.actors import Actor
@@ -148,7 +149,7 @@ def _check_page(
 
 
 def _why_not(user: User, plan: Entitlement) -> str:
-    return exceptions.NotVerified.message if not user.email_verified else plan.why_not
+    return NotVerified.message if not user.email_verified else plan.why_not
 
 
 def _initial(request: HttpRequest, event: CalendarEvent) -> dict[str, Any]:
