@@ -22,6 +22,7 @@ RESET_LINK = "reset-link"
 CHANGE_LINK = "change-link"
 UNDO_LINK = "undo-link"
 KEEP_LINK = "keep-link"
+FAMILY_LINK = "family-link"
 KNOWN_DEVICE = "device"
 TOPIC = "topic"
 
@@ -32,6 +33,7 @@ MAX_AGES = {
     CHANGE_LINK: HOUR,
     UNDO_LINK: HOUR,
     KEEP_LINK: HOUR,
+    FAMILY_LINK: DAY,
     KNOWN_DEVICE: 365 * DAY,
     TOPIC: HOUR,
 }

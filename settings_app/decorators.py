@@ -31,14 +31,12 @@ def rate_limited(endpoint: str, *, per_account: bool = False) -> Callable[[View]
     With ``per_account`` the signed-in person is counted in the same statement, by ``limit_<endpoint>_per_account``
     (of the same window). GET is free. A blocked try reaches neither the view nor its form.
     """
-    key = f"limit_{endpoint}_per_address"
-    account_key = f"limit_{endpoint}_per_account" if per_account else ""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if request.method in UNSAFE:
-                wait = _wait(request, key, account_key)
+                wait = count_try(request, endpoint, per_account=per_account)
                 if wait:
                     return too_many(request, wait)
             return view(request, *args, **kwargs)
@@ -48,8 +46,13 @@ def rate_limited(endpoint: str, *, per_account: bool = False) -> Callable[[View]
     return decorate
 
 
-def _wait(request: HttpRequest, key: str, account_key: str) -> int:
-    """Counts this try. Seconds to wait when it is one too many, else 0."""
+def count_try(request: HttpRequest, endpoint: str, *, per_account: bool = False) -> int:
+    """Counts this try as ``rate_limited`` does; for views that count a GET, or answer in their own words.
+
+    Seconds to wait when it is one too many, else 0.
+    """
+    key = f"limit_{endpoint}_per_address"
+    account_key = f"limit_{endpoint}_per_account"
     address = client_ip(request)
     usage = get_usage(
         request,
@@ -61,7 +64,7 @@ def _wait(request: HttpRequest, key: str, account_key: str) -> int:
     if usage is not None and usage["should_limit"]:
         return max(int(usage["time_left"]), remaining_wait(key, subject=address), 1)
     subjects = {key: address}
-    if account_key and request.user.is_authenticated:
+    if per_account and request.user.is_authenticated:
         subjects[account_key] = f"user:{request.user.pk}"
     return hit_known_limits(subjects).retry_after_seconds
 

@@ -7,12 +7,14 @@ locks the person before it, so that nobody shares two plans, or one beside a pla
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts import tokens
+from accounts.exceptions import NotVerified
 from accounts.models import User
 from billing.exceptions import (
     AlreadyInvited,
@@ -23,7 +25,6 @@ from billing.exceptions import (
     InvitationOver,
     NotAMember,
     NotThePlansOwner,
-    ProveAddressFirst,
     SharesPlanAlready,
 )
 from billing.models import FamilyInvitation, FamilyMember, UserSubscription
@@ -46,6 +47,35 @@ SHARES_ANOTHER = "You share another plan. Please leave that one first, then pres
 FULL_FOR_GUEST = "All places of this plan are taken now. Please ask the person who invited you."
 
 
+# --- Looking --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Who shares a plan, the first to join first, and who was asked to. A look."""
+
+    size: int
+    members: tuple[FamilyMember, ...]
+    invitations: tuple[FamilyInvitation, ...]
+
+    @property
+    def taken(self) -> int:
+        """The person whose plan it is, and everybody who shares it."""
+        return 1 + len(self.members)
+
+    @property
+    def has_place(self) -> bool:
+        return self.taken + len(self.invitations) < self.size
+
+
+def sharing_of(subscription: UserSubscription) -> Sharing:
+    """For the person whose plan it is. Two statements; none for a plan of one person."""
+    size = _size(subscription)
+    if size == 1:
+        return Sharing(size, (), ())
+    return Sharing(size, tuple(_members(subscription)), tuple(_offers(subscription)))
+
+
 # --- Asking ---------------------------------------------------------------------------------------------
 
 
@@ -53,9 +83,11 @@ FULL_FOR_GUEST = "All places of this plan are taken now. Please ask the person w
 def invite(*, owner: User, email: str) -> FamilyInvitation:
     """Mail somebody an offer to share ``owner``'s plan; it keeps a place until it is taken up, withdrawn or old.
 
-    The same happens whether the address has an account or not. Raises NoActivePlan, NotThePlansOwner, PlanPaused,
-    PlanFrozen, CannotInviteSelf, AlreadyInvited, AlreadyShares or FamilyFull.
+    The same happens whether the address has an account or not. Raises NotVerified, NoActivePlan, NotThePlansOwner,
+    PlanPaused, PlanFrozen, CannotInviteSelf, AlreadyInvited, AlreadyShares or FamilyFull.
     """
+    if not owner.email_verified:
+        raise NotVerified
     subscription = subscriptions.lock_live(owner)
     if subscription.user_id != owner.pk:
         raise NotThePlansOwner
@@ -66,13 +98,10 @@ def invite(*, owner: User, email: str) -> FamilyInvitation:
     asked = FamilyInvitation.objects.filter(subscription=subscription, email__iexact=email)
     if asked.open().exists():
         raise AlreadyInvited
-    if FamilyMember.objects.current().filter(
-        subscription=subscription, user__in=asked.filter(accepted_by__isnull=False).values("accepted_by")
-    ):
+    came = asked.filter(accepted_by__isnull=False).values("accepted_by")
+    if FamilyMember.objects.current().filter(subscription=subscription, user__in=came).exists():
         raise AlreadyShares
-    if _taken(subscription) + FamilyInvitation.objects.open().filter(subscription=subscription).count() >= _size(
-        subscription
-    ):
+    if _taken(subscription) + len(_offers(subscription)) >= _size(subscription):
         raise FamilyFull
     secret = tokens.new_secret()
     invitation = FamilyInvitation.objects.create(
@@ -111,7 +140,7 @@ def open_invitation(token: str) -> FamilyInvitation | None:
 def accept(*, user: User, token: str) -> FamilyMember:
     """``user``, who holds the mailed link, shares the plan from now on. A second press changes nothing.
 
-    Whoever was sent the link may use another address for their account. Raises InvitationOver, ProveAddressFirst,
+    Whoever was sent the link may use another address for their account. Raises InvitationOver, NotVerified,
     CannotInviteSelf, HasPlanAlready, SharesPlanAlready or FamilyFull.
     """
     offered = FamilyInvitation.objects.filter(token_hash=tokens.digest(token)).first()
@@ -119,7 +148,7 @@ def accept(*, user: User, token: str) -> FamilyMember:
         raise InvitationOver
     user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if not user.is_active or not user.email_verified:
-        raise ProveAddressFirst
+        raise NotVerified
     subscription = subscriptions.lock(offered.subscription_id)
     # Read only now, in a statement after the lock: whoever was faster has been committed.
     invitation = FamilyInvitation.objects.get(pk=offered.pk)
@@ -185,7 +214,7 @@ def end_for(subscription: UserSubscription) -> None:
 
     The sessions it paid for are cancelled by those who hear that it ended.
     """
-    _withdraw(FamilyInvitation.objects.open().filter(subscription=subscription))
+    _withdraw(_offers(subscription))
     _end(_members(subscription), subscription, ENDED, plan_goes_on=False)
 
 
@@ -197,8 +226,7 @@ def fit_to_plan(subscription: UserSubscription) -> None:
     places = _size(subscription) - 1
     members = _members(subscription)
     _end(members[places:], subscription, TOO_SMALL)
-    offers = FamilyInvitation.objects.open().filter(subscription=subscription).order_by("invited_at", "pk")
-    _withdraw(list(offers)[max(0, places - len(members)) :])
+    _withdraw(_offers(subscription)[max(0, places - len(members)) :])
 
 
 # --- Steps ----------------------------------------------------------------------------------------------
@@ -237,6 +265,11 @@ def _members(subscription: UserSubscription) -> list[FamilyMember]:
     """The first to join first."""
     rows = FamilyMember.objects.current().filter(subscription=subscription)
     return list(rows.select_related("user").order_by("joined_at", "pk"))
+
+
+def _offers(subscription: UserSubscription) -> list[FamilyInvitation]:
+    """The oldest first."""
+    return list(FamilyInvitation.objects.open().filter(subscription=subscription).order_by("invited_at", "pk"))
 
 
 def _taken(subscription: UserSubscription) -> int:

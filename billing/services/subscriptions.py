@@ -162,19 +162,19 @@ def allowance(subscription: UserSubscription) -> Allowance:
 
 # One statement: the plan's count and the row it counts, under the lock that the count is trusted by. Who shares
 # a plan is asked for here once more, after the lock; see ``live``.
-_USE = """
-WITH used AS (
-    INSERT INTO visit_uses (subscription_id, user_id, cause, period_start, used_at)
-    SELECT %(subscription)s, %(user)s, %(cause)s, %(period_start)s, %(used_at)s
-     WHERE %(is_owner)s
-        OR EXISTS (SELECT FROM family_members
-                    WHERE user_id = %(user)s AND subscription_id = %(subscription)s AND ended_at IS NULL)
-    RETURNING id
-), counted AS (
+_MAY_USE = """
+ %(is_owner)s OR EXISTS (SELECT FROM family_members
+                          WHERE user_id = %(user)s AND subscription_id = %(subscription)s AND ended_at IS NULL)
+"""
+_USE = f"""
+WITH counted AS (
     UPDATE user_subscriptions SET session_booked_this_month = %(counted)s, updated_at = %(used_at)s
-     WHERE id = %(subscription)s AND EXISTS (SELECT FROM used)
+     WHERE id = %(subscription)s AND ({_MAY_USE})
 )
-SELECT id FROM used
+INSERT INTO visit_uses (subscription_id, user_id, cause, period_start, used_at)
+SELECT %(subscription)s, %(user)s, %(cause)s, %(period_start)s, %(used_at)s
+ WHERE {_MAY_USE}
+RETURNING id
 """
 
 
@@ -261,8 +261,9 @@ def end_plan(*, subscription: UserSubscription, actor: Actor, reason: str) -> Us
     now = timezone.now()
     subscription.status = SubscriptionStatus.CANCELLED
     subscription.cancelled_at = now
+    subscription.ended_at = now
     subscription.current_period_end = min(subscription.current_period_end, now)
-    subscription.save(update_fields=["status", "cancelled_at", "current_period_end", "updated_at"])
+    subscription.save(update_fields=["status", "cancelled_at", "ended_at", "current_period_end", "updated_at"])
     record_admin_action(
         actor=actor, action="plan_ended", target=subscription.user, details={"reason_given": bool(reason)}
     )
@@ -287,7 +288,8 @@ def end_lapsed_plans() -> int:
             if subscription.status != SubscriptionStatus.ACTIVE or subscription.current_period_end > timezone.now():
                 continue
             subscription.status = SubscriptionStatus.EXPIRED
-            subscription.save(update_fields=["status", "updated_at"])
+            subscription.ended_at = subscription.current_period_end
+            subscription.save(update_fields=["status", "ended_at", "updated_at"])
             subscription_ended.send(sender=UserSubscription, subscription=subscription)
             ended += 1
     return ended
