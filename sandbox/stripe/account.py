@@ -70,7 +70,7 @@ class Account:
     def get(self, kind: str, object_id: str, *, param: str = "id") -> Object:
         """An object, or the refusal that there is none. A deleted one is none either."""
         found = self.store.get(object_id)
-        if found is None or found["object"] != kind or found.get("deleted"):
+        if found is None or found["object"] != kind or found.get("_deleted"):
             raise errors.missing(kind, object_id, param=param)
         return found
 

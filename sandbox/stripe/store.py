@@ -130,11 +130,12 @@ class Store:
         oldest_first: bool = False,
     ) -> list[Object]:
         """Objects of a kind that meet every condition, newest first. ``before`` and ``after`` are their numbers."""
-        conditions, values = ["kind = ?"], [kind]
+        conditions: list[str] = ["kind = ?"]
+        values: list[Any] = [kind]
         for path, wanted in (where or {}).items():
-            sql, more = _condition(f"json_extract(body, '$.{path}')", wanted)
-            conditions += sql
-            values += more
+            more_conditions, more_values = _condition(f"json_extract(body, '$.{path}')", wanted)
+            conditions += more_conditions
+            values += more_values
         if before is not None:
             conditions.append("number < ?")
             values.append(before)
@@ -144,6 +145,11 @@ class Store:
         order = "ASC" if oldest_first else "DESC"
         sql = f"SELECT body FROM objects WHERE {' AND '.join(conditions)} ORDER BY number {order} LIMIT ?"
         return [json.loads(row["body"]) for row in self._rows(sql, [*values, limit])]
+
+    def kinds_of_events(self) -> list[str]:
+        """The types there are events of."""
+        rows = self._rows("SELECT DISTINCT json_extract(body, '$.type') AS type FROM objects WHERE kind = 'event'")
+        return [str(row["type"]) for row in rows]
 
     # --- idempotency keys -----------------------------------------------------------------------------
     def answer_for(self, key: str) -> Answer | None:
