@@ -81,6 +81,7 @@ def test_closing_signs_every_device_out_and_kills_mailed_links() -> None:
     ask(user)
 
     assert not Session.objects.filter(user=user).exists()
+    restore(secret_in(last_mail("account_deletion_asked")))
     assert services.reset_link_owner(reset) is None
     with pytest.raises(LinkUsedUp):
         services.confirm_email_change(secret=change, actor=ACTOR)
