@@ -1,0 +1,426 @@
+"""The plans on offer, one's own plan, and what can be done with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.models import User
+from accounts.web import person
+from billing import gateway, standing
+from billing.exceptions import (
+    AlreadyOnPlan,
+    CardDeclined,
+    NotBoughtHere,
+    OutcomeUnknown,
+    PaymentOwed,
+    PlanOnHold,
+    PlanStops,
+    StripeUnavailable,
+)
+from billing.models import Plan, UserSubscription
+from billing.services import changes, plan_mails, subscriptions
+from billing.services.changes import Change
+from billing.standing import Standing, State
+from billing.views.shared import PAGE, STRIPE_SECONDS, counted, find_plan, not_now
+from billing.words import PlanWords, plan_words, sessions_a_month
+from settings_app.services import value, zone_for
+from techdeputies.lib.exceptions import DomainError
+from techdeputies.lib.money import money, money_list
+from techdeputies.lib.times import day_words, long_date, month_day
+
+MY_PLAN = "billing:my_plan"
+
+
+# --- What is on offer -----------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Pocket:
+    """A plan on offer, as this person may choose it. Without ``url`` there is nothing to press."""
+
+    words: PlanWords
+    is_featured: bool
+    is_own: bool
+    flag: str
+    note: str
+    action: str
+    url: str
+
+
+@login_not_required
+@require_safe
+def plan_list(request: HttpRequest) -> HttpResponse:
+    """The pockets by price, the same as a table, and questions. Open to everybody."""
+    plans = Plan.objects.filter(is_offered=True).order_by("price_in_cents", "pk")
+    user = person(request) if request.user.is_authenticated else None
+    now = standing.of(user) if user is not None else Standing()
+    zone = zone_for(user)
+    context = {
+        "pockets": [_pocket(plan, now, zone) for plan in plans],
+        "grace_days": value("payment_grace_days"),
+        **_own_words(now, zone),
+    }
+    return render(request, "billing/plan_list.html", context)
+
+
+def _pocket(plan: Plan, now: Standing, zone: ZoneInfo) -> Pocket:
+    subscription = now.subscription
+    words = plan_words(plan)
+    flag = "Our suggestion for most people" if plan.featured else ""
+    note, action, url = "", f"Choose {plan.display_name}", reverse("billing:checkout", args=[plan.name])
+    is_own = subscription is not None and subscription.plan_id == plan.pk
+    if subscription is not None and is_own:
+        flag = "The plan you share" if now.is_shared else "Your plan"
+        action, url = "See the plan I share" if now.is_shared else "Manage my plan", reverse(MY_PLAN)
+        paid = subscription.price_in_cents
+        if paid is not None and paid != plan.price_in_cents and not now.is_shared:
+            note = f"You pay {money(paid)} a month, as before."
+    elif subscription is not None and now.may_change:
+        action, url = f"Move to {plan.display_name}", reverse("billing:plan_change", args=[plan.name])
+        if subscription.next_plan_id == plan.pk:
+            flag = f"Your plan from {month_day(subscription.current_period_end, zone)}"
+            action, url = "See what is planned", reverse(MY_PLAN)
+    elif subscription is not None:
+        action, url = "", ""
+    return Pocket(
+        words=words,
+        is_featured=plan.featured,
+        is_own=is_own,
+        flag=flag,
+        note=note,
+        action=action,
+        url=url,
+    )
+
+
+def _own_words(now: Standing, zone: ZoneInfo) -> dict[str, str]:
+    """The lines above the pockets for who has a plan or shares one: the title, and what can be done."""
+    subscription = now.subscription
+    if subscription is None:
+        return {}
+    name = subscription.plan.display_name
+    if now.is_shared:
+        owner = standing.owner_words(subscription)
+        return {
+            "own_title": f"You share the {name} plan",
+            "own_text": f"{owner} pays for it. To choose a plan of your own, leave that one first.",
+        }
+    title = f"You have the {name} plan"
+    if subscription.is_granted:
+        return {"own_title": title, "own_text": "We set it up for you. To change it, please call us."}
+    if now.needs_payment:
+        return {"own_title": title, "own_text": "Please put the last payment right first. Then you can move."}
+    if now.state == State.FROZEN:
+        return {"own_title": title, "own_text": "It is on hold, so it cannot be changed now. Please call us."}
+    if now.state == State.ENDING:
+        end = month_day(subscription.ends_at or subscription.current_period_end, zone)
+        return {"own_title": title, "own_text": f"It stops on {end}. Keep it first, then you can move to another one."}
+    return {
+        "own_title": title,
+        "own_text": "You can move to another one at any time. We show you the price and the day first.",
+    }
+
+
+# --- One's own plan -------------------------------------------------------------------------------------
+@require_safe
+def my_plan(request: HttpRequest) -> HttpResponse:
+    """The state of the plan, what is left of it, and all that can be done. Asks nothing of Stripe."""
+    user = person(request)
+    now, zone = standing.of(user), zone_for(user)
+    subscription = now.subscription
+    if subscription is None:
+        return render(request, "billing/my_plan_none.html", {"ended": _ended_words(user, zone)})
+    word, kind = standing.tag(now, zone)
+    plan = subscription.plan
+    context = {
+        "plan": plan_words(plan),
+        "tag": word,
+        "tag_kind": kind,
+        "trouble": standing.trouble(now, zone),
+        "is_shared": now.is_shared,
+        "is_granted": subscription.is_granted,
+        "is_ending": now.state == State.ENDING and not now.is_shared,
+        "may_change": now.may_change,
+        "may_stop": now.own is not None and not subscription.is_granted and now.state != State.ENDING,
+        "has_family": plan.family_size > 1 and not now.is_shared,
+        "next_plan": "",
+        "rows": _plan_rows(now, zone),
+    }
+    if now.is_shared:
+        context["owner"] = standing.owner_words(subscription)
+    else:
+        end = subscription.ends_at or subscription.current_period_end
+        context["end_day"] = day_words(end, zone)
+        if subscription.next_plan is not None:
+            context["next_plan"] = subscription.next_plan.display_name
+    return render(request, "billing/my_plan.html", context)
+
+
+def _ended_words(user: User, zone: ZoneInfo) -> str:
+    """What became of the last plan of somebody who has none."""
+    last = UserSubscription.objects.filter(user=user, duplicate_of__isnull=True).select_related("plan")
+    row = last.order_by("-current_period_end", "-pk").first()
+    if row is None:
+        return ""
+    ended = row.ended_at or row.current_period_end
+    return f"Your {row.plan.display_name} plan ended on {long_date(ended, zone)}."
+
+
+def _plan_rows(now: Standing, zone: ZoneInfo) -> list[dict[str, str]]:
+    """The facts, with the page that changes each."""
+    row = now.subscription
+    if row is None:
+        return []
+    plan = row.plan
+    words = plan_words(plan)
+    rows = [
+        {"key": "Sessions", "value": _used_words(row), "soft": _period_words(now, zone)},
+        {"key": "Courses", "value": words.courses},
+        {"key": "Written help", "value": words.help},
+    ]
+    if now.is_shared:
+        return rows
+    if plan.family_size > 1:
+        rows.append(
+            {
+                "key": "Who it covers",
+                "value": words.people,
+                "change_url": reverse("billing:family"),
+                "change_text": "Share my plan",
+            }
+        )
+    if row.is_granted:
+        return [*rows, {"key": "Price", "value": "You do not pay for it"}]
+    rows.insert(0, {"key": "Price", "value": plan_mails.price_words(row)})
+    rows.insert(1, _payment_row(now, zone))
+    last = row.payments.order_by("-paid_at").first()
+    rows.insert(
+        2,
+        {
+            "key": "Card",
+            "value": (last.paid_with if last is not None else "") or "Your bank card",
+            "change_url": reverse("billing:portal") + "?for=card",
+            "change_text": "Change my card",
+        },
+    )
+    return rows
+
+
+def _payment_row(now: Standing, zone: ZoneInfo) -> dict[str, str]:
+    row = now.subscription
+    assert row is not None
+    if now.needs_payment:
+        return {"key": "Payment", "value": f"{plan_mails.price_words(row)} is still open"}
+    return {"key": "Next payment", "value": plan_mails.next_payment_words(row)}
+
+
+def _used_words(row: UserSubscription) -> str:
+    counts = subscriptions.allowance(row)
+    if row.plan.is_unlimited:
+        return f"Unlimited. {counts.counted} booked this month"
+    return f"{counts.counted} of {row.plan.session_limit} used, {counts.left(row.plan)} left"
+
+
+def _period_words(now: Standing, zone: ZoneInfo) -> str:
+    row = now.subscription
+    if row is None or now.needs_payment or now.state == State.FROZEN:
+        return ""
+    end = month_day(row.ends_at or row.current_period_end, zone)
+    if row.is_granted or now.state == State.ENDING:
+        return f"Until {end}."
+    return f"They start again on {end}." if not row.plan.is_unlimited else ""
+
+
+# --- Moving to another plan -------------------------------------------------------------------------------
+@require_http_methods(PAGE)
+@counted
+def plan_change(request: HttpRequest, plan_name: str) -> HttpResponse:
+    """The check page with Stripe's own sums. GET shows, POST moves."""
+    user, plan = person(request), find_plan(plan_name)
+    refused = _not_to_change(request, user, plan)
+    if refused is not None:
+        return refused
+    if request.method != "POST":
+        return _change_page(request, user, plan)
+    try:
+        with gateway.within(STRIPE_SECONDS):
+            done = changes.change(user=user, plan=plan, token=request.POST.get("token", ""))
+    except StripeUnavailable as fault:
+        is_known = not isinstance(fault, OutcomeUnknown)
+        return not_now(request, again=request.path if is_known else reverse(MY_PLAN), is_known=is_known)
+    except DomainError as refusal:
+        return _change_page(request, user, plan, refusal=refusal)
+    if done.acts_at > timezone.now():
+        day = month_day(done.acts_at, zone_for(user))
+        messages.success(
+            request, f"From {day} you will have the {plan.display_name} plan. Until then everything stays as it is."
+        )
+    else:
+        messages.success(request, f"You have the {plan.display_name} plan now.")
+    return redirect(MY_PLAN)
+
+
+def _not_to_change(request: HttpRequest, user: User, plan: Plan) -> HttpResponse | None:
+    """The way on for who cannot move to this plan; None for who can."""
+    now = standing.of(user)
+    own = now.own
+    if own is None:
+        return redirect("billing:checkout", plan.name)
+    if own.is_granted:
+        messages.warning(request, NotBoughtHere.message)
+    elif own.plan_id == plan.pk:
+        messages.info(request, AlreadyOnPlan.message)
+    elif own.next_plan_id == plan.pk:
+        messages.info(request, "This move is planned already. Nothing more is needed.")
+    elif now.state == State.ENDING:
+        messages.warning(request, PlanStops.message)
+    elif not now.may_change:
+        messages.warning(request, PlanOnHold.message if now.state == State.FROZEN else PaymentOwed.message)
+    else:
+        return None
+    return redirect(MY_PLAN)
+
+
+def _change_page(request: HttpRequest, user: User, plan: Plan, *, refusal: DomainError | None = None) -> HttpResponse:
+    try:
+        with gateway.within(STRIPE_SECONDS):
+            change = changes.preview(user=user, plan=plan)
+    except StripeUnavailable:
+        return not_now(request, again=request.path)
+    except DomainError as no:
+        messages.error(request, (refusal or no).message)
+        return redirect(MY_PLAN)
+    context = {
+        "plan": plan,
+        "change": change,
+        "rows": change_rows(change, zone_for(user)),
+        "refusal": refusal.message if refusal is not None else "",
+        "is_declined": isinstance(refusal, CardDeclined),
+        "acts_day": month_day(change.acts_at, zone_for(user)),
+        "is_smaller_family": plan.family_size < change.from_plan.family_size,
+        "people": plan.family_size,
+    }
+    return render(request, "billing/plan_change.html", context, status=409 if refusal is not None else 200)
+
+
+def change_rows(change: Change, zone: ZoneInfo) -> list[dict[str, str]]:
+    """Old and new plan, from when, and both sums."""
+    new, old = change.to_plan, change.from_plan
+    rows = [
+        {"key": "Your plan now", "value": old.display_name, "soft": sessions_a_month(old)},
+        {
+            "key": "Your new plan",
+            "value": f"{new.display_name}, {money(change.new_price_cents)} a month",
+            "soft": sessions_a_month(new),
+        },
+    ]
+    if change.is_upgrade:
+        rows += [
+            {"key": "Starts", "value": "At once", "soft": "Sessions you have used this month still count."},
+            {"key": "You pay now", "value": money_list(change.due_now_cents), "soft": _difference(change, zone)},
+        ]
+    else:
+        rows += [
+            {"key": "Starts", "value": long_date(change.acts_at, zone), "soft": "Until then nothing changes."},
+            {"key": "You pay now", "value": "Nothing"},
+        ]
+    rows.append(
+        {
+            "key": "Next payment",
+            "value": f"{money_list(change.next_payment_cents)} on {long_date(change.next_payment_at, zone)}",
+            "soft": "Then each month, until you stop.",
+        }
+    )
+    return rows
+
+
+def _difference(change: Change, zone: ZoneInfo) -> str:
+    """How the sum comes about."""
+    return (
+        f"{money_list(change.charged_cents)} for {change.to_plan.display_name} until "
+        f"{month_day(change.next_payment_at, zone)}, less {money_list(change.credited_cents)} "
+        f"for the days of {change.from_plan.display_name} that you paid and no longer need."
+    )
+
+
+@require_http_methods(PAGE)
+@counted
+def plan_change_forget(request: HttpRequest) -> HttpResponse:
+    """Stay on the present plan after all."""
+    return _press(request, changes.forget_change, "Nothing changes. You stay on your plan.")
+
+
+# --- Stopping and keeping ---------------------------------------------------------------------------------
+@require_http_methods(PAGE)
+@counted
+def plan_cancel(request: HttpRequest) -> HttpResponse:
+    """The check page before stopping. GET shows, POST stops at the period's end."""
+    user = person(request)
+    now, zone = standing.of(user), zone_for(user)
+    own = now.own
+    if own is None or now.state == State.ENDING:
+        return redirect(MY_PLAN)
+    if own.is_granted:
+        messages.warning(request, NotBoughtHere.message)
+        return redirect(MY_PLAN)
+    if request.method == "POST":
+        return _press(request, changes.cancel, f"Your plan will stop{_stop_words(now, zone)}. You pay nothing more.")
+    context = {"plan": own.plan, "rows": _cancel_rows(now, zone), "needs_payment": now.needs_payment}
+    return render(request, "billing/plan_cancel.html", context)
+
+
+def _last_day(now: Standing) -> datetime | None:
+    """Until when a plan that is stopped now still works; None when the coming month was never paid."""
+    own = now.own
+    return None if own is None or now.needs_payment else own.current_period_end
+
+
+def _stop_words(now: Standing, zone: ZoneInfo) -> str:
+    end = _last_day(now)
+    return f" on {day_words(end, zone)}" if end is not None else ""
+
+
+def _cancel_rows(now: Standing, zone: ZoneInfo) -> list[dict[str, str]]:
+    own, end = now.own, _last_day(now)
+    if own is None:
+        return []
+    rows = [{"key": "Plan", "value": own.plan.display_name, "soft": plan_mails.price_words(own)}]
+    if end is not None:
+        rows += [
+            {"key": "It works until", "value": long_date(end, zone)},
+            {"key": "Sessions until then", "value": _used_words(own)},
+        ]
+    rows.append({"key": "More to pay", "value": "Nothing"})
+    return rows
+
+
+@require_http_methods(PAGE)
+@counted
+def plan_keep(request: HttpRequest) -> HttpResponse:
+    """Take the stop back."""
+    return _press(request, changes.keep, "Your plan goes on. Nothing else changes.")
+
+
+def _press(request: HttpRequest, act: Any, done: str) -> HttpResponse:
+    """One press on one's own plan, then back to its page. Whoever only looks in is led there, too."""
+    if request.method != "POST":
+        return redirect(MY_PLAN)
+    try:
+        with gateway.within(STRIPE_SECONDS):
+            act(user=person(request))
+    except StripeUnavailable as fault:
+        return not_now(request, again=reverse(MY_PLAN), is_known=not isinstance(fault, OutcomeUnknown))
+    except DomainError as refusal:
+        messages.warning(request, refusal.message)
+    else:
+        messages.success(request, done)
+    return redirect(MY_PLAN)
