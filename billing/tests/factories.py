@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import make_user
-from billing.models import CourseInclusion, Plan, PlanTier, SupportTier, UserSubscription
+from billing.models import CourseInclusion, FamilyMember, Plan, PlanTier, SupportTier, UserSubscription
 
 _numbers = count(1)
 
@@ -48,3 +48,8 @@ def make_subscriber(plan: Plan | None = None, **fields: Any) -> User:
     user = make_user(**fields)
     make_subscription(user=user, plan=plan)
     return user
+
+
+def make_member(subscription: UserSubscription, user: User | None = None, **fields: Any) -> FamilyMember:
+    """Somebody who shares the plan."""
+    return FamilyMember.objects.create(subscription=subscription, user=user or make_user(name="Henry Ellis"), **fields)
