@@ -20,6 +20,7 @@ urlpatterns = [
     path("booking/", include("booking.urls")),
     path("emails/", include("emails.urls")),
     path("", include("emails.machine_urls")),
+    path("", include("billing.machine_urls")),
     path("admin/", admin.site.urls),
 ]
 

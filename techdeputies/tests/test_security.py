@@ -45,10 +45,12 @@ PUBLIC = {
     "booking:zone",
     "mailgun_webhook",
     "emails:unsubscribe",
+    "api_subscriptions",
+    "api_description",
 }
 
-# Only vendors' posts and one-click unsubscribe may come without a token.
-WITHOUT_CSRF = {"emails:unsubscribe", "mailgun_webhook"}
+# Only vendors' posts and one-click unsubscribe may come without a token; the API refuses every post, in JSON.
+WITHOUT_CSRF = {"emails:unsubscribe", "mailgun_webhook", "api_subscriptions", "api_description"}
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -288,4 +288,4 @@ TROUBLES = tuple(
 )
 
 # Answers for machines, and files: no pages.
-NOT_PAGES = {"livez", "readyz", "mailgun_webhook", "booking:booking_calendar"}
+NOT_PAGES = {"livez", "readyz", "mailgun_webhook", "api_subscriptions", "api_description", "booking:booking_calendar"}
