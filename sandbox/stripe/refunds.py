@@ -45,9 +45,11 @@ def create(account: Account, params: Params) -> Object:
         status="pending" if pending else "succeeded",
     )
     account.add(made, "refund.created")
-    with account.changing(charge["id"], "charge.refunded") as charge:
+    with account.changing(charge["id"]) as charge:
+        previous = {name: charge[name] for name in ("amount_refunded", "receipt_url", "refunded")}
         charge["amount_refunded"] += amount
         charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+    account.emit("charge.refunded", charge, previous)
     return made
 
 

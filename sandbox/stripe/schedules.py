@@ -157,7 +157,7 @@ def _phases(account: Account, schedule: Object, given: list[Params]) -> list[Obj
         catalogue.only(
             entry, "items", "start_date", "end_date", "duration", "metadata", "proration_behavior", "currency"
         )
-        start = int(entry.get("start_date", made[-1]["end_date"] if made else given[0]["start_date"]))
+        start: int = made[-1]["end_date"] if made and "start_date" not in entry else entry["start_date"]
         if made and start != made[-1]["end_date"]:
             raise ApiError("Phases must follow each other without a gap.", param=f"{name}[start_date]")
         end = _end_of(entry, start, name)

@@ -186,7 +186,7 @@ def pause(account: Account, subscription_id: str) -> Object:
             subscription["status"] = "paused"
             subscription["status_details"] = {
                 "paused": {
-                    "subscription": {"reason": "requested"},
+                    "subscription": {"type": "pause_requested"},
                     "transitioned_at": account.now(subscription["customer"]),
                     "type": "subscription",
                 }
