@@ -149,6 +149,8 @@ LOGGING: dict[str, Any] = {
         # Each query at DEBUG holds its parameters.
         "django.db.backends": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
+        # A line for each call and answer, with the ids in the address.
+        "stripe": {"level": "WARNING"},
         "celery": {"level": "INFO"},
         "kombu": {"level": "WARNING"},
     },

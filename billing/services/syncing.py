@@ -74,8 +74,8 @@ def sync_subscription(
         cancel_now(current.id)
         looked = _look(stripe_subscription_id, paid_invoice)
         row = looked[1] if looked is not None else row
-    if row.duplicate_of_id is not None:
-        duplicates.settle(row)
+    for duplicate in _duplicates(row):
+        duplicates.settle(duplicate)
     return row
 
 
@@ -137,6 +137,14 @@ def _look(
     found = _find(current, paid_invoice, read)
     row = _write(found) if found is not None else None
     return (current, row) if row is not None else None
+
+
+def _duplicates(row: UserSubscription) -> list[UserSubscription]:
+    """The row itself when it is one, or those that had to make room for it."""
+    if row.duplicate_of_id is not None:
+        return [row]
+    others = UserSubscription.objects.select_related("plan", "user").filter(user_id=row.user_id, duplicate_of=row)
+    return list(others.exclude(stripe_status="canceled"))
 
 
 # --- Whose it is ----------------------------------------------------------------------------------------
