@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
+from sandbox.lib import pages
 from sandbox.mailgun.mail import LINK, Mail, split_link
 
 _LISTS = {"bounces": "it has bounced before", "unsubscribes": "it is unsubscribed", "complaints": "it has complained"}
@@ -23,35 +24,8 @@ _VIEWS = (("text", "Text", ""), ("html", "As a page", "page/"), ("raw", "Raw", "
 
 def layout(title: str, body: str) -> str:
     """A whole page. ``title`` is escaped already, as ``body`` is."""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} – The Tech Deputies mailbox</title>
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="/static/img/badge.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/static/css/tokens.css">
-<link rel="stylesheet" href="/static/css/base.css">
-<link rel="stylesheet" href="/static/css/components.css">
-<link rel="stylesheet" href="/mailbox.css">
-</head>
-<body>
-<a class="skip-link" href="#main">Skip to the main content</a>
-<header class="site-header">
-  <div class="wrap site-header__row">
-    <a class="brand" href="/"><img class="brand__badge" src="/static/img/badge.svg" alt="" width="56" height="56"><span class="brand__name">Mailbox <span>The Tech Deputies</span></span></a>
-    <p class="soft">Mail written on this computer. Nothing here was sent to anybody.</p>
-  </div>
-</header>
-<main id="main" tabindex="-1">
-<div class="wrap page">
-{body}
-</div>
-</main>
-</body>
-</html>
-"""
+    words = "Mail written on this computer. Nothing here was sent to anybody."
+    return pages.layout(title, body, brand="Mailbox", words=words, css="mailbox.css")
 
 
 def notice(words: str, url: str) -> str:

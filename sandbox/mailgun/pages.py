@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import mimetypes
 import re
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
+from sandbox.lib.pages import (
+    FILE_POLICY,
+    Page,
+    headers,
+    html_response,
+    is_from_here,
+    policy,
+    see_other,
+    static_file,
+)
 from sandbox.mailgun import markup
 from sandbox.mailgun.account import Account
 from sandbox.mailgun.mail import Mail
-from sandbox.mailgun.wire import Request, Response, text_response
+from sandbox.mailgun.wire import Request, Response, text_response, typed_response
 
 PER_PAGE = 50
-_STATIC = Path(__file__).resolve().parents[2] / "static"
-_STATIC_FOLDERS = ("css", "fonts", "img")
 _OWN_CSS = Path(__file__).with_name("mailbox.css")
-_POLICY = (
-    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; frame-src 'self';"
-    " base-uri 'none'; frame-ancestors 'none'"
-)
+_POLICY = policy(more=" frame-src 'self';")
 # A mail's own HTML: its inline styles show, its links open in a new tab, nothing in it runs or reaches further
 # than this machine.
 _MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src http://127.0.0.1:* http://localhost:* data:;"
     " form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
-_FILE_POLICY = "default-src 'none'; sandbox"
 BUTTONS = {
     "delivered": "Mark as delivered",
     "opened": "Opened",
@@ -38,7 +40,6 @@ BUTTONS = {
     "complained": "Marked as spam",
     "unsubscribed": "Unsubscribed",
 }
-Page = Callable[[], Response]
 
 
 def find_page(account: Account, request: Request) -> Page | None:
@@ -50,7 +51,7 @@ def find_page(account: Account, request: Request) -> Page | None:
         if path == "/healthz":
             return lambda: text_response("ok")
         if path.startswith("/static/") or path == "/mailbox.css":
-            return lambda: static_file(path)
+            return lambda: static_file(path, _OWN_CSS) or _missing()
     elif request.method == "POST" and path == "/delete/":
         return lambda: _from_here(request, lambda: _delete_all(account))
     found = re.fullmatch(r"/mail/(\d{1,15})(/[\w./]*)?", path)
@@ -68,7 +69,7 @@ def _one_mail(account: Account, request: Request, number: int, rest: str) -> Res
     if request.method != "GET":
         return _page("This page cannot be written to", markup.notice("This page cannot be written to.", "/"), 405)
     if rest == "":
-        return _to(f"/mail/{number}/")
+        return see_other(f"/mail/{number}/")
     shown = {"/": "text", "/page/": "html", "/raw/": "raw"}.get(rest)
     if shown:
         return _page(mail.subject or "No subject", _mail_body(account, mail, shown))
@@ -100,7 +101,7 @@ def mail_list(account: Account, request: Request) -> Response:
 
 def _delete_all(account: Account) -> Response:
     account.store.clear(suppressions=False)
-    return _to("/")
+    return see_other("/")
 
 
 # --- one mail -----------------------------------------------------------------------------------------
@@ -122,8 +123,7 @@ def _html_part(mail: Mail) -> Response:
     # Links leave the frame, which may show nothing but this part.
     based, count = re.subn(r"(<head\b[^>]*>)", r'\1<base target="_blank">', part, count=1, flags=re.IGNORECASE)
     body = based if count else f'<base target="_blank">{part}'
-    headers = _headers(_MAIL_POLICY)
-    return Response(200, body.encode("utf-8", "replace"), "text/html; charset=utf-8", headers)
+    return typed_response(body.encode("utf-8", "replace"), "text/html; charset=utf-8", headers=headers(_MAIL_POLICY))
 
 
 def _happen(account: Account, mail: Mail, request: Request) -> Response:
@@ -131,31 +131,17 @@ def _happen(account: Account, mail: Mail, request: Request) -> Response:
     if kind not in BUTTONS:
         return _page("There is no such event", markup.notice("There is no such event.", f"/mail/{mail.id}/"), 400)
     account.record(mail, kind)
-    return _to(f"/mail/{mail.id}/#events")
+    return see_other(f"/mail/{mail.id}/#events")
 
 
 # --- pieces -------------------------------------------------------------------------------------------
 def _from_here(request: Request, action: Page) -> Response:
     """Act only for the mailbox's own forms: another site's page may post here, but not get anything done."""
-    origin = request.headers.get("Origin")
-    if origin and urlsplit(origin).netloc != request.headers.get("Host"):
+    if not is_from_here(request):
         return _page(
             "This came from another site", markup.notice("Nothing was changed: this came from another site.", "/"), 403
         )
     return action()
-
-
-def static_file(path: str) -> Response:
-    """The product's own style sheets, fonts and pictures, and the mailbox's few rules."""
-    if path == "/mailbox.css":
-        file = _OWN_CSS
-    else:
-        file = (_STATIC / path.removeprefix("/static/")).resolve()
-        if not any(file.is_relative_to(_STATIC / folder) for folder in _STATIC_FOLDERS) or not file.is_file():
-            return _missing()
-    kind = "font/woff2" if file.suffix == ".woff2" else mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    headers = (*_headers(_FILE_POLICY), ("Cache-Control", "max-age=60"))
-    return Response(200, file.read_bytes(), kind, headers)
 
 
 def _download(content: bytes, filename: str, content_type: str) -> Response:
@@ -164,7 +150,7 @@ def _download(content: bytes, filename: str, content_type: str) -> Response:
     )
     name = re.sub(r"[^\w.-]+", "-", filename, flags=re.ASCII).strip("-") or "attachment"
     place = f"attachment; filename=\"{name}\"; filename*=UTF-8''{quote(filename.encode('utf-8', 'replace'), safe='')}"
-    return Response(200, content, safe_type, (*_headers(_FILE_POLICY), ("Content-Disposition", place)))
+    return typed_response(content, safe_type, headers={**headers(FILE_POLICY), "Content-Disposition": place})
 
 
 def _missing() -> Response:
@@ -174,17 +160,4 @@ def _missing() -> Response:
 
 
 def _page(title: str, body: str, status: int = 200) -> Response:
-    content = markup.layout(escape(title), body).encode("utf-8", "replace")
-    return Response(status, content, "text/html; charset=utf-8", (*_headers(_POLICY), ("Cache-Control", "no-store")))
-
-
-def _to(place: str) -> Response:
-    return Response(303, b"", "text/plain; charset=utf-8", (("Location", place),))
-
-
-def _headers(policy: str) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Content-Security-Policy", policy),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Referrer-Policy", "same-origin"),
-    )
+    return html_response(markup.layout(escape(title), body), _POLICY, status)

@@ -44,7 +44,7 @@ def _allow(request: Request, **handlers: Callable[[], Response]) -> Callable[[],
 
 def refusal(refused: Refused) -> Response:
     if refused.status == 401:  # the one answer that is not JSON
-        return text_response(refused.message, 401, (("WWW-Authenticate", 'Basic realm="MG API"'),))
+        return text_response(refused.message, 401, {"WWW-Authenticate": 'Basic realm="MG API"'})
     return json_response({"message": refused.message}, refused.status)
 
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from sandbox.lib import standin, wire
+from sandbox.lib.server import Answer
 from sandbox.mailgun import faults, pages, routes
 from sandbox.mailgun.account import Account
 from sandbox.mailgun.config import Config
 from sandbox.mailgun.faults import Fault
 from sandbox.mailgun.mail import Mail
-from sandbox.mailgun.server import Answer, Server
 from sandbox.mailgun.store import Store
 from sandbox.mailgun.webhooks import Sender
-from sandbox.mailgun.wire import Refused, Request, Response
-
-_KEPT_CALLS = 10_000
+from sandbox.mailgun.wire import MAX_BODY_BYTES, Refused, Request, Response
 
 
 @dataclass(frozen=True)
@@ -35,12 +30,15 @@ class Call:
     moment: float
 
 
-class StandIn:
-    """Mailgun on a port of this machine. Use as a context manager, or ``start()`` and ``close()``.
+class StandIn(standin.StandIn):
+    """Mailgun on a port of this machine.
 
-    ``port`` 0 takes a free one; without ``data_dir`` everything is kept in memory. The rest are the fields
-    of ``Config``; without them the defaults are those of the product's development settings.
+    Without ``data_dir`` everything is kept in memory. The rest are the fields of ``Config``; without them the
+    defaults are those of the product's development settings.
     """
+
+    name = "mailgun"
+    max_body_bytes = MAX_BODY_BYTES
 
     def __init__(
         self,
@@ -54,57 +52,19 @@ class StandIn:
         **settings: Any,
     ) -> None:
         self.config = config or Config(**settings)
-        self._address = (host, port)
-        self._access_log = access_log
+        sender = Sender(self.config)
+        super().__init__(host, port, sender=sender, script=faults.script(), access_log=access_log)
         self._store = Store(None if data_dir is None else Path(data_dir))
-        self._webhooks = Sender(self.config)
-        self._account = Account(self.config, self._store, self._webhooks)
+        self._account = Account(self.config, self._store, sender)
         self._account.index_lag = index_lag
-        self._faults = faults.Script()
-        self._calls: deque[Call] = deque(maxlen=_KEPT_CALLS)
-        self._server: Server | None = None
-        self._connections_before = 0
 
-    # --- start and stop -------------------------------------------------------------------------------
-    def start(self) -> Self:
-        self._listen()
-        return self
+    def _tell_site(self) -> None:
+        self._account.host = self.site
 
-    def close(self) -> None:
-        self._stop_listening()
-        self._webhooks.close()
+    def _close_store(self) -> None:
         self._store.close()
 
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _listen(self) -> None:
-        self._server = Server(self._address, self._route, self._access_log)
-        self._address = (self._address[0], self._server.server_port)
-        self._account.host = self.site
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), name="mailgun", daemon=True).start()
-
-    def _stop_listening(self) -> None:
-        if self._server is not None:
-            self._connections_before += self._server.connection_count
-            self._server.close()
-            self._server = None
-
     # --- where it is ----------------------------------------------------------------------------------
-    @property
-    def port(self) -> int:
-        return self._address[1]
-
-    @property
-    def site(self) -> str:
-        """The mailbox page."""
-        return f"http://{self._address[0]}:{self.port}"
-
     @property
     def url(self) -> str:
         """The value for MAILGUN_API_URL."""
@@ -162,37 +122,14 @@ class StandIn:
         """Requests to the API, refused and faulty ones included; with ``on`` those of one group of routes."""
         return [call for call in list(self._calls) if not on or call.group == on]
 
-    @property
-    def connections(self) -> int:
-        """How many connections were opened since the start."""
-        return self._connections_before + (self._server.connection_count if self._server else 0)
-
     # --- bad days -------------------------------------------------------------------------------------
     def answers(self, *items: Fault | int, on: str = "messages") -> None:
         """Script the next answers of a group of routes, one each; a number is a refusal with that status."""
-        self._faults.add(on, items)
+        self._faults.add(*items, on=on)
 
     def always(self, rule: Callable[[], Fault | None] | Fault | int | None, on: str = "messages") -> None:
         """Give every request of a group this answer, or what ``rule()`` returns; None ends it."""
-        self._faults.always(on, rule)
-
-    @property
-    def answers_left(self) -> int:
-        """How many scripted answers have not been used."""
-        return self._faults.waiting()
-
-    @contextmanager
-    def refusing(self) -> Iterator[None]:
-        """Mailgun cannot be reached: inside, connections are refused and open ones are cut."""
-        self._stop_listening()
-        try:
-            yield
-        finally:
-            self._listen()
-
-    def disorder(self, *, copies: int = 1, shuffle: int | None = None) -> None:
-        """Post each coming event ``copies`` times, and with a seed in ``shuffle`` in another order than they happen."""
-        self._webhooks.disorder(copies, shuffle)
+        self._faults.always(rule, on=on)
 
     @property
     def index_lag(self) -> float:
@@ -224,12 +161,9 @@ class StandIn:
         """Everything that happened to a message, as ``event-data``, oldest first."""
         return self._store.events_of(mail.id)
 
-    def wait_for_webhooks(self, timeout: float = 10.0) -> bool:
-        """Wait until all events are posted or given up; False when that takes longer."""
-        return self._webhooks.wait_until_quiet(timeout)
-
     # --- routing --------------------------------------------------------------------------------------
-    def _route(self, request: Request) -> tuple[Fault | None, Answer]:
+    def _route(self, arrived: wire.Request) -> tuple[Fault | None, Answer]:
+        request = Request.of(arrived)
         route = routes.find_route(self._account, request)
         if route is not None:
             group, answer = route

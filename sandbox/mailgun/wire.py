@@ -7,10 +7,17 @@ import binascii
 import json
 import re
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, unquote_to_bytes
+
+from sandbox.lib import wire
+from sandbox.lib.wire import MAX_FIELDS, Response, json_response, text_response, typed_response
+
+__all__ = [
+    "MAX_BODY_BYTES", "MAX_MESSAGE_BYTES", "File", "Form", "Refused", "Request", "Response", "json_response",
+    "text_response", "typed_response",
+]  # fmt: skip
 
 MAX_MESSAGE_BYTES = 25 * 1024 * 1024
 MAX_BODY_BYTES = MAX_MESSAGE_BYTES + 1024 * 1024
@@ -26,13 +33,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Request:
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
+class Request(wire.Request):
     @property
     def password(self) -> str | None:
         """The key of ``Authorization: Basic``, when the user name is ``api``."""
@@ -61,10 +62,6 @@ class Request:
             raise Refused(400, "The gzip body could not be read")
         return content
 
-    @property
-    def media_type(self) -> str:
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
     def form(self) -> Form:
         content = self.content
         if self.media_type == "multipart/form-data":
@@ -79,22 +76,6 @@ class Request:
             return json.loads(self.content)
         except ValueError:
             raise Refused(400, "The body is not valid JSON") from None
-
-
-@dataclass(frozen=True)
-class Response:
-    status: int = 200
-    body: bytes = b""
-    content_type: str = "application/json; charset=utf-8"
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-def json_response(data: Any, status: int = 200) -> Response:
-    return Response(status, json.dumps(data).encode())
-
-
-def text_response(text: str, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:
-    return Response(status, text.encode(), "text/plain; charset=utf-8", headers)
 
 
 @dataclass(frozen=True)
@@ -120,7 +101,7 @@ class Form:
 def read_urlencoded(content: bytes) -> Form:
     form = Form()
     try:
-        pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=5000)
+        pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise Refused(400, "The form has too many fields") from None
     for name, value in pairs:

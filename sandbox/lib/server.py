@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
-from sandbox.mailgun.faults import Fault
-from sandbox.mailgun.wire import MAX_BODY_BYTES, Request, Response, text_response
+from sandbox.lib.faults import Fault
+from sandbox.lib.wire import Request, Response, text_response, typed_response
 
 Answer = Callable[[], Response]
 Router = Callable[[Request], tuple[Fault | None, Answer]]
-_DRAIN_BYTES = 4 * MAX_BODY_BYTES  # read and dropped, so that a sender of a body too big hears the answer
+_DRAIN_TIMES = 4  # so much more is read and dropped, so that a sender of a body too big hears the answer
 
 
 class BadBody(Exception):
@@ -35,8 +35,9 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
 
-    def __init__(self, address: tuple[str, int], router: Router, log: bool) -> None:
+    def __init__(self, address: tuple[str, int], router: Router, *, max_body_bytes: int, log: bool) -> None:
         self.router = router
+        self.max_body_bytes = max_body_bytes
         self.log = log
         self.closing = threading.Event()
         self.connection_count = 0
@@ -96,10 +97,9 @@ class Handler(BaseHTTPRequestHandler):
             self._write(text_response("Request entity too large", 413))
             return
         target = urlsplit(self.path)
-        query = dict(parse_qsl(target.query, keep_blank_values=True))
         method = "GET" if self.command == "HEAD" else self.command
         fault, answer = self.server.router(
-            Request(method, target.path, query, cast(Mapping[str, str], self.headers), body)
+            Request(method, target.path, target.query, cast(Mapping[str, str], self.headers), body)
         )
         response = self._follow(fault, answer)
         if response is None:
@@ -126,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault.status is None:
             return response
         kind = "application/json; charset=utf-8" if fault.body.startswith("{") else "text/html; charset=utf-8"
-        return Response(fault.status, fault.body.encode(), kind, fault.headers)
+        return typed_response(fault.body.encode(), kind, fault.status, dict(fault.headers))
 
     @staticmethod
     def _answer(answer: Answer) -> Response:
@@ -144,12 +144,12 @@ class Handler(BaseHTTPRequestHandler):
         if not (length.isascii() and length.isdecimal()):
             raise BadBody("The length of the body is not a number.")
         wanted = int(length)
-        if wanted <= MAX_BODY_BYTES:
+        if wanted <= self.server.max_body_bytes:
             body = self.rfile.read(wanted)
             if len(body) < wanted:
                 raise BadBody("The body is cut off.")
             return body
-        left = min(wanted, _DRAIN_BYTES)
+        left = min(wanted, _DRAIN_TIMES * self.server.max_body_bytes)
         while left > 0 and (piece := self.rfile.read(min(left, 1 << 20))):
             left -= len(piece)
         return None
@@ -168,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
                     pass
                 return b"".join(pieces)
             total += size
-            if total > MAX_BODY_BYTES:
+            if total > self.server.max_body_bytes:
                 return None
             pieces.append(self.rfile.read(size))
             self.rfile.readline(8)
@@ -180,9 +180,8 @@ class Handler(BaseHTTPRequestHandler):
             reason = "Unknown"
         lines = [
             f"HTTP/1.1 {response.status} {reason}",
-            f"Content-Type: {response.content_type}",
             f"Content-Length: {len(response.body)}",
-            *(f"{name}: {value}" for name, value in response.headers),
+            *(f"{name}: {value}" for name, value in response.headers.items()),
         ]
         if self.close_connection:
             lines.append("Connection: close")
