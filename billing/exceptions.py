@@ -70,6 +70,10 @@ class CardDeclined(DomainError):
         self.code = code
 
 
+class AccountLeaves(DomainError):
+    message = "You asked us to delete your account. Please take that back first, then you can choose a plan."
+
+
 class PlanNotOffered(DomainError):
     message = "This plan cannot be chosen at the moment. Please look at the other plans, or call us."
 

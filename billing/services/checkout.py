@@ -21,6 +21,7 @@ from accounts.exceptions import NotVerified
 from accounts.models import User
 from billing import gateway
 from billing.exceptions import (
+    AccountLeaves,
     CheckoutNotYours,
     HasPlanAlready,
     PaymentPending,
@@ -57,7 +58,7 @@ def begin_plan(*, user: User, plan: Plan) -> str:
     """The address of Stripe's page where this person pays for the first month of this plan.
 
     An open page for the same plan and price is given out again; one for another is closed first. Raises NotVerified,
-    PlanNotOffered, HasPlanAlready, SharesPlanAlready, PaymentPending, StripeUnavailable or StripeRefused; whatever it
+    AccountLeaves, PlanNotOffered, HasPlanAlready, SharesPlanAlready, PaymentPending, StripeUnavailable or StripeRefused; whatever it
     raises, nothing was taken, and a later press goes on from there.
     """
     price = catalogue.current_price(plan)
@@ -155,6 +156,8 @@ def _claim(*, user: User, price: PlanPrice) -> Checkout:
 def _check_may_buy(user: User, plan_id: int) -> None:
     if not user.email_verified or not user.is_active:
         raise NotVerified
+    if user.deletion_asked_at is not None:
+        raise AccountLeaves
     if not Plan.objects.filter(pk=plan_id, is_offered=True).exists():
         raise PlanNotOffered
     if UserSubscription.objects.live().filter(user=user).exists():
