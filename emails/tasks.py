@@ -5,14 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import structlog
 from celery import Task, shared_task
-from django.core.cache import cache
 
 from emails.services import alarms, delivery, inbox, reconcile, retention, suppression
-from techdeputies.lib import heartbeat
-
-logger = structlog.get_logger(__name__)
+from techdeputies.lib import heartbeat, waking
 
 
 @shared_task
@@ -31,14 +27,14 @@ def drain_critical() -> None:
 def recover_stuck() -> None:
     """Find out about mails whose worker died or whose answer was lost."""
     if delivery.recover():
-        _queue(drain_outbox)
+        waking.go_on(drain_outbox.name)
 
 
 @shared_task
 def purge_old() -> None:
     """Throw old bodies away; goes on in a run of its own where the time of one is not enough."""
     if retention.purge().has_more:
-        _queue(purge_old)
+        waking.go_on(purge_old.name)
 
 
 @shared_task
@@ -62,9 +58,9 @@ def show_life() -> None:
 @shared_task
 def apply_posts() -> None:
     """Let what Mailgun posted act on the mails; a second run at the same time finds other posts or none."""
-    cache.delete(wake_key(apply_posts.name))
+    waking.begun(apply_posts.name)
     if inbox.apply_waiting().has_more:
-        _queue(apply_posts)
+        waking.go_on(apply_posts.name)
 
 
 @shared_task
@@ -74,25 +70,11 @@ def reconcile_silent(after: list[Any] | None = None) -> None:
     report = reconcile.reconcile(after=place)
     if report.place is not None:
         after_words = [report.place[0].isoformat(), report.place[1]]
-        _queue(reconcile_silent, expires=3600, kwargs={"after": after_words})
-
-
-def wake_key(task_name: str) -> str:
-    """The cache key that stands while a run is asked for and has not begun."""
-    return f"mail:wake:{task_name}"
+        waking.go_on(reconcile_silent.name, expires=3600, kwargs={"after": after_words})
 
 
 def _drain(task: Task, *, critical_only: bool) -> None:
-    # Before the first claim: who commits from now on asks for another run.
-    cache.delete(wake_key(task.name))
+    waking.begun(task.name)
     report = delivery.drain(critical_only=critical_only)
     if report.has_more:
-        _queue(task)
-
-
-def _queue(task: Task, *, expires: int = 60, **options: Any) -> None:
-    try:
-        task.apply_async(retry=False, expires=expires, **options)
-    except Exception as error:
-        # The rows are the truth: the beat's next run finds them.
-        logger.warning("mail_wake_failed", error=type(error).__name__)
+        waking.go_on(task.name)

@@ -213,6 +213,15 @@ _KNOWN = (
         line(100, minimum=0),
     ),
     Known(
+        "stripe_event_days",
+        MONEY,
+        "Events of Stripe are kept whole",
+        "Then their contents are thrown away; which event came when stays.",
+        180,
+        whole(7, 3_650),
+        "days",
+    ),
+    Known(
         "mail_rate_per_second",
         MAIL,
         "Mails to Mailgun",

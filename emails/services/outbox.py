@@ -8,7 +8,6 @@ The worker is woken after the commit.
 from __future__ import annotations
 
 import json
-import time
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,8 +15,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from celery import Task
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
@@ -26,6 +23,7 @@ from emails import rendering, tasks, wording
 from emails.exceptions import InvalidRecipient, TemplateFault
 from emails.models import EmailJob, EmailStatus, Priority, Stream
 from settings_app import crypto
+from techdeputies.lib import waking
 from techdeputies.lib.plain import clean_values
 
 logger = structlog.get_logger(__name__)
@@ -34,7 +32,6 @@ KEEP_TRYING = timedelta(days=3)
 KEEP_TRYING_SECRETS = timedelta(hours=1)
 """How long a mail is worth sending when the caller does not say: a log-in link is dead after an hour."""
 
-WAKE_QUIET_SECONDS = 5.0
 _BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
 _NOT_BARE = frozenset(',;:<>()[]"\\ \t\r\n\0')
@@ -162,37 +159,15 @@ def _cancel(which: str, values: list[Any], reason: str) -> int:
 
 # --- Waking the worker ----------------------------------------------------------------------------------
 
-_quiet_until = 0.0
-
 
 def wake(*, critical: bool = False) -> None:
     """Ask for one run of the drain, unless one is already asked for. Never raises."""
-    _ask_for(tasks.drain_critical if critical else tasks.drain_outbox)
+    waking.ask_for((tasks.drain_critical if critical else tasks.drain_outbox).name)
 
 
 def wake_inbox() -> None:
     """The same for the task that applies Mailgun's posts."""
-    _ask_for(tasks.apply_posts)
-
-
-def _ask_for(task: Task) -> None:
-    """The key stands for "asked for and not begun": the task deletes it before its first claim, so whoever
-    finds it standing knows that the coming claim will see his row. It lives one second, should the task be
-    lost. While Redis is down nothing is tried for some seconds, so no request waits for it; the beat's own
-    run finds the rows.
-    """
-    global _quiet_until
-    if time.monotonic() < _quiet_until:
-        return
-    try:
-        free = cache.add(tasks.wake_key(task.name), 1, timeout=1)
-        if free is None:
-            raise ConnectionError("the cache does not answer")
-        if free:
-            task.apply_async(retry=False, expires=60)
-    except Exception as error:
-        _quiet_until = time.monotonic() + WAKE_QUIET_SECONDS
-        logger.warning("mail_wake_failed", error=type(error).__name__)
+    waking.ask_for(tasks.apply_posts.name)
 
 
 # --- Clean values ---------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass
 
 import structlog
-from django.db import connection
 
 from settings_app.services import value
+from techdeputies.lib.batches import repeat
 
 logger = structlog.get_logger(__name__)
 
@@ -81,22 +81,9 @@ def purge(*, batch: int = BATCH, seconds: float = RUN_SECONDS) -> Report:
     deadline = time.monotonic() + seconds
     report = Report()
     body_days, post_days = int(value("mail_body_days")), int(value("mail_post_days"))
-    report.mails, mails_left = _repeat(_PURGE_MAILS, body_days, batch, deadline)
-    report.events, events_left = _repeat(_BLANK_EVENTS, post_days, batch, deadline)
-    report.posts, posts_left = _repeat(_BLANK_POSTS, post_days, batch, deadline)
+    report.mails, mails_left = repeat(_PURGE_MAILS, {"days": body_days}, limit=batch, deadline=deadline)
+    report.events, events_left = repeat(_BLANK_EVENTS, {"days": post_days}, limit=batch, deadline=deadline)
+    report.posts, posts_left = repeat(_BLANK_POSTS, {"days": post_days}, limit=batch, deadline=deadline)
     report.has_more = mails_left or events_left or posts_left
     logger.info("mail_purged", mails=report.mails, events=report.events, posts=report.posts, has_more=report.has_more)
     return report
-
-
-def _repeat(sql: str, days: int, batch: int, deadline: float) -> tuple[int, bool]:
-    """How many rows were changed, and whether time ran out before they were all."""
-    total = 0
-    while time.monotonic() < deadline:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, {"days": days, "limit": batch})
-            changed = cursor.rowcount
-        total += changed
-        if changed < batch:
-            return total, False
-    return total, True

@@ -26,6 +26,7 @@ from emails.models import EmailJob
 from emails.services import breaker, delivery, outbox, queue
 from emails.tests.factories import make_job
 from sandbox.mailgun import Fault, StandIn, faults
+from techdeputies.lib import waking
 
 AN_HOUR = timedelta(hours=1)
 
@@ -135,7 +136,7 @@ def no_valkey(settings: Any) -> Iterator[None]:
     default = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:9/0"}
     settings.CACHES = {**settings.CACHES, "default": default}
     yield
-    outbox._quiet_until = 0.0
+    waking.forget_faults()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -22,6 +22,7 @@ from emails.services import delivery, events, inbox, reconcile, suppression
 from emails.tests.factories import make_job
 from emails.tests.posts import about, sample
 from sandbox.mailgun import StandIn
+from techdeputies.lib import waking
 
 pytestmark = pytest.mark.django_db
 
@@ -100,7 +101,7 @@ def test_a_run_goes_on_until_all_is_done_and_says_when_time_is_over(monkeypatch:
 
     asked: list[str] = []
     monkeypatch.setattr(inbox, "apply_waiting", lambda: inbox.Report(has_more=True))
-    monkeypatch.setattr(tasks.apply_posts, "apply_async", lambda **options: asked.append("again"))
+    monkeypatch.setattr(waking, "send_task", lambda name, **options: asked.append("again"))
     tasks.apply_posts()
     assert asked == ["again"]
 
@@ -335,7 +336,7 @@ def test_a_run_ends_in_time_and_the_next_goes_on_behind_it(mailgun: StandIn, mon
     for hours in (12, 11, 10):
         silent(mailgun, hours=hours)
     asked: list[Any] = []
-    monkeypatch.setattr(tasks.reconcile_silent, "apply_async", lambda **options: asked.append(options["kwargs"]))
+    monkeypatch.setattr(waking, "send_task", lambda name, **options: asked.append(options["kwargs"]))
     ticks = iter([0.0, 0.0, 99.0])
     monkeypatch.setattr(reconcile, "time", SimpleNamespace(monotonic=lambda: next(ticks, 0.0)))
 

@@ -27,7 +27,7 @@ PROMISED = frozenset(
     | {"ticket_received", "ticket_answered", "ticket_solved", "ticket_reopened_linked"}
     | {"family_invitation", "family_joined", "family_ended"}
     | {"data_export_ready", "account_deletion_asked", "account_deletion_done", "account_deletion_waiting"}
-    | {"staff_second_factor_reset", "news"}
+    | {"staff_second_factor_reset", "staff_alert", "news"}
 )
 SECURITY = frozenset(
     {"verify_email", "password_reset", "password_changed", "email_changed", "email_change_notice", "new_device"}

@@ -14,11 +14,12 @@ from django.utils import timezone
 
 from emails.exceptions import InvalidRecipient, UnknownTemplate
 from emails.models import EmailJob, EmailStatus
-from emails.services import delivery, outbox, queue
+from emails.services import delivery, queue
 from emails.services.outbox import bare_address, cancel_emails, cancel_emails_to, enqueue_email, one_line
 from emails.tests.factories import make_job, make_template
 from settings_app import crypto
 from settings_app.exceptions import CannotDecrypt
+from techdeputies.lib import waking
 
 pytestmark = pytest.mark.django_db
 
@@ -254,68 +255,58 @@ def test_cancelled_on_its_way_it_counts_as_sent_when_mailgun_took_it() -> None:
 
 
 # --- Waking ---------------------------------------------------------------------------------------------
-
-
-class Asked:
-    """A task that notes how often it was queued."""
-
-    name = "emails.tasks.drain_outbox"
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def apply_async(self, **options: Any) -> None:
-        self.count += 1
+DRAIN = "emails.tasks.drain_outbox"
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    task = Asked()
-    monkeypatch.setattr(outbox.tasks, "drain_outbox", task)
-    monkeypatch.setattr(outbox, "_quiet_until", 0.0)
-    outbox.cache.delete(outbox.tasks.wake_key(task.name))
-    return task
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the tasks that were queued."""
+    names: list[str] = []
+    monkeypatch.setattr(waking, "send_task", lambda name, **options: names.append(name))
+    waking.forget_faults()
+    waking.begun(DRAIN)
+    return names
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_worker_is_woken_after_the_commit_and_once(asked: Asked) -> None:
+def test_the_worker_is_woken_after_the_commit_and_once(asked: list[str]) -> None:
     with transaction.atomic():
         enqueue(occasion="one")
         enqueue(occasion="two")
-        assert asked.count == 0
+        assert asked == []
 
-    assert asked.count == 1
+    assert asked == [DRAIN]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_that_has_begun_is_asked_for_again(asked: Asked) -> None:
+def test_a_run_that_has_begun_is_asked_for_again(asked: list[str]) -> None:
     enqueue(occasion="one")
-    outbox.cache.delete(outbox.tasks.wake_key(asked.name))  # what the run does first
+    waking.begun(DRAIN)  # what the run does first
     enqueue(occasion="two")
 
-    assert asked.count == 2
+    assert asked == [DRAIN, DRAIN]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nobody_is_woken_for_what_is_due_later(asked: Asked) -> None:
+def test_nobody_is_woken_for_what_is_due_later(asked: list[str]) -> None:
     enqueue(scheduled_at=timezone.now() + timedelta(hours=1))
 
-    assert asked.count == 0
+    assert asked == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_dead_broker_neither_fails_nor_is_asked_twice(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_broker_neither_fails_nor_is_asked_twice(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
 
     class Dead:
         def add(self, *args: Any, **options: Any) -> None:
             tries.append(args)
 
-    monkeypatch.setattr(outbox, "cache", Dead())
+    monkeypatch.setattr(waking, "cache", Dead())
 
     enqueue(occasion="one")
     enqueue(occasion="two")
 
     assert EmailJob.objects.count() == 2
     assert len(tries) == 1
-    assert asked.count == 0
+    assert asked == []

@@ -17,6 +17,7 @@ from emails.exceptions import BodyIsGone
 from emails.models import EmailDeliveryEvent, EmailJob, EmailStatus, EmailWebhookPost, PostState
 from emails.services import retention, retry
 from emails.tests.factories import make_job
+from techdeputies.lib import waking
 
 pytestmark = pytest.mark.django_db
 
@@ -100,7 +101,7 @@ def test_many_go_in_batches_and_what_time_leaves_over_goes_next_time(monkeypatch
 
 def test_a_run_without_enough_time_asks_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(tasks, "_queue", lambda task: asked.append(task.name))
+    monkeypatch.setattr(waking, "go_on", lambda name: asked.append(name))
     monkeypatch.setattr(tasks.retention, "purge", lambda: retention.Report(has_more=True))
 
     tasks.purge_old()

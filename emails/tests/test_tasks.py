@@ -14,6 +14,7 @@ from emails.models import EmailJob
 from emails.services import delivery
 from emails.tests.factories import make_job
 from sandbox.mailgun import StandIn
+from techdeputies.lib import waking
 
 pytestmark = pytest.mark.django_db
 
@@ -22,8 +23,7 @@ pytestmark = pytest.mark.django_db
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the tasks that were queued."""
     names: list[str] = []
-    for task in (tasks.drain_outbox, tasks.drain_critical):
-        monkeypatch.setattr(task, "apply_async", lambda *args, name=task.name, **options: names.append(name))
+    monkeypatch.setattr(waking, "send_task", lambda name, **options: names.append(name))
     return names
 
 
@@ -47,7 +47,7 @@ def test_the_critical_run_leaves_the_rest(mailgun: StandIn) -> None:
 
 
 def test_a_run_takes_the_wake_key_away_first(mailgun: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = tasks.wake_key(tasks.drain_outbox.name)
+    key = waking.key(tasks.drain_outbox.name)
     cache.set(key, 1)
     seen: list[Any] = []
 
@@ -77,7 +77,7 @@ def test_a_dead_broker_does_not_break_a_run(mailgun: StandIn, monkeypatch: pytes
     def dead(*args: Any, **options: Any) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(tasks.drain_outbox, "apply_async", dead)
+    monkeypatch.setattr(waking, "send_task", dead)
     monkeypatch.setattr(delivery, "drain", lambda **options: delivery.Report(has_more=True))
 
     tasks.drain_outbox()

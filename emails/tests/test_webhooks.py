@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,9 +17,10 @@ from hypothesis import strategies as st
 
 from emails import tasks, webhooks
 from emails.models import EmailWebhookPost
-from emails.services import inbox, outbox
+from emails.services import inbox
 from emails.tests.factories import make_job
 from emails.tests.posts import ADDRESS, KEY, SAMPLE_KEY, about, post, sample, signed
+from techdeputies.lib import waking
 
 pytestmark = pytest.mark.django_db
 
@@ -47,10 +47,9 @@ def _key(settings: Any) -> None:
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the tasks that were asked for."""
     names: list[str] = []
-    task = tasks.apply_posts
-    monkeypatch.setattr(task, "apply_async", lambda **options: names.append(task.name))
-    monkeypatch.setattr(outbox, "_quiet_until", 0.0)
-    cache.delete(tasks.wake_key(task.name))
+    monkeypatch.setattr(waking, "send_task", lambda name, **options: names.append(name))
+    waking.forget_faults()
+    waking.begun(tasks.apply_posts.name)
     return names
 
 
@@ -131,11 +130,11 @@ def test_a_dead_broker_loses_nothing(
 ) -> None:
     tried: list[int] = []
 
-    def dead(**options: Any) -> None:
+    def dead(name: str, **options: Any) -> None:
         tried.append(1)
         raise ConnectionError
 
-    monkeypatch.setattr(tasks.apply_posts, "apply_async", dead)
+    monkeypatch.setattr(waking, "send_task", dead)
 
     with django_capture_on_commit_callbacks(execute=True):
         for _ in range(2):
