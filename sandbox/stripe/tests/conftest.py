@@ -40,11 +40,15 @@ class _Wire(stripe.HTTPClient):
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_more: Any
-    ) -> tuple[bytes, int, Mapping[str, str]]:
+    ) -> tuple[str, int, Mapping[str, str]]:
         parts = urlsplit(url)
         body = post_data.encode() if isinstance(post_data, str) else post_data or b""
         response = self.handle(Request(method.upper(), parts.path, parts.query, dict(headers or {}), body))
-        return response.body, response.status, {name.lower(): value for name, value in response.headers.items()}
+        return (
+            response.body.decode(),
+            response.status,
+            {name.lower(): value for name, value in response.headers.items()},
+        )
 
 
 class Shop:

@@ -105,11 +105,11 @@ def test_a_good_card_pays_the_next_month_after_a_missed_one(shop: Shop) -> None:
 # --- ends ---------------------------------------------------------------------------------------------
 def test_a_cancellation_at_the_period_end_can_be_taken_back(shop: Shop) -> None:
     plan = shop.subscribed()
-    asked = shop.v1.subscriptions.update(plan.id, {"cancel_at_period_end": True})
+    asked: Any = shop.v1.subscriptions.update(plan.id, {"cancel_at_period_end": True})
     assert (asked.status, asked.cancel_at_period_end) == ("active", True)
     assert asked.cancel_at == item_of(plan).current_period_end
     assert asked.cancellation_details.reason == "cancellation_requested"
-    kept = shop.v1.subscriptions.update(plan.id, {"cancel_at_period_end": False})
+    kept: Any = shop.v1.subscriptions.update(plan.id, {"cancel_at_period_end": False})
     assert (kept.cancel_at, kept.canceled_at, kept.cancellation_details.reason) == (None, None, None)
     subscriptions.renew(shop.account, plan.id)
     assert _now(shop, plan).status == "active"
@@ -140,7 +140,7 @@ def test_a_plan_that_was_to_end_ends_instead_of_renewing(shop: Shop) -> None:
 def test_a_plan_can_be_ended_at_once(shop: Shop) -> None:
     plan = shop.subscribed()
     details: Any = {"cancellation_details": {"comment": "Too much"}}
-    ended = shop.v1.subscriptions.cancel(plan.id, details)
+    ended: Any = shop.v1.subscriptions.cancel(plan.id, details)
     assert (ended.status, ended.cancellation_details.comment) == ("canceled", "Too much")
     with pytest.raises(stripe.InvalidRequestError, match="No such subscription") as caught:
         shop.v1.subscriptions.cancel(plan.id)

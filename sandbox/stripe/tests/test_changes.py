@@ -102,7 +102,7 @@ def test_a_cheaper_plan_leaves_credit_for_the_next_invoice(shop: Shop) -> None:
 def test_prorations_may_wait_for_the_next_invoice(shop: Shop) -> None:
     plan = shop.subscribed()
     moment = item_of(plan).current_period_start + 86400
-    params = {**change(plan, shop.standard, proration_date=moment), "proration_behavior": "create_prorations"}
+    params: Any = {**change(plan, shop.standard, proration_date=moment), "proration_behavior": "create_prorations"}
     changed = shop.v1.subscriptions.update(plan.id, params)
     assert changed.latest_invoice == plan.latest_invoice
     preview: Any = shop.v1.invoices.create_preview({"subscription": plan.id})
