@@ -163,6 +163,23 @@ if not DEBUG:
     CSRF_COOKIE_NAME = "__Host-csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 
+# --- Stripe -------------------------------------------------------------------------------------------
+STRIPE = "https://api.stripe.com"
+STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY", "sk_test_stand_in" if DEBUG else None)
+STRIPE_PUBLISHABLE_KEY = env.text("STRIPE_PUBLISHABLE_KEY", "pk_test_stand_in" if DEBUG else None)
+STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRETS", "whsec_stand_in" if DEBUG else None)
+STRIPE_API_BASE = env.address("STRIPE_API_BASE", STRIPE)
+if STRIPE_API_BASE != STRIPE and not DEBUG:
+    raise ImproperlyConfigured("The environment variable STRIPE_API_BASE names a stand-in, which needs DEBUG.")
+if STRIPE_API_BASE != STRIPE and "_live_" in STRIPE_SECRET_KEY:
+    raise ImproperlyConfigured(
+        "The environment variable STRIPE_API_BASE must not be set with a live STRIPE_SECRET_KEY."
+    )
+# The pages a person may be sent to, for redirects and for forms.
+STRIPE_HOSTED_ORIGINS = (
+    ("https://checkout.stripe.com", "https://billing.stripe.com") if STRIPE_API_BASE == STRIPE else (STRIPE_API_BASE,)
+)
+
 # --- Security headers ---------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = not DEBUG
 SECURE_HSTS_SECONDS = 0 if DEBUG else 63_072_000
@@ -182,7 +199,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF, "https://checkout.stripe.com", "https://billing.stripe.com"],
+        "form-action": [SELF, *STRIPE_HOSTED_ORIGINS],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
@@ -229,16 +246,6 @@ ANYMAIL = {
 # Each worker process keeps one connection to Mailgun a thread: two processes are 64.
 EMAIL_BATCH_SIZE = 128
 EMAIL_SENDER_THREADS = 32
-
-# --- Stripe -------------------------------------------------------------------------------------------
-STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY", "sk_test_stand_in" if DEBUG else None)
-STRIPE_PUBLISHABLE_KEY = env.text("STRIPE_PUBLISHABLE_KEY", "pk_test_stand_in" if DEBUG else None)
-STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRETS", "whsec_stand_in" if DEBUG else None)
-STRIPE_API_BASE = env.address("STRIPE_API_BASE", "https://api.stripe.com")
-if "_live_" in STRIPE_SECRET_KEY and STRIPE_API_BASE != "https://api.stripe.com":
-    raise ImproperlyConfigured(
-        "The environment variable STRIPE_API_BASE must not be set with a live STRIPE_SECRET_KEY."
-    )
 
 # --- Celery (engineering notes, A2) -------------------------------------------------------------------
 # Celery names a socket address and its database number otherwise than redis-py.
