@@ -17,6 +17,7 @@ urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("accounts/", include("accounts.urls")),
+    path("", include("billing.urls")),
     path("booking/", include("booking.urls")),
     path("emails/", include("emails.urls")),
     path("", include("emails.machine_urls")),
