@@ -4,7 +4,7 @@ from techdeputies.lib.exceptions import DomainError
 
 
 class NoActivePlan(DomainError):
-    message = "You do not have a plan yet. Please call us and we will set one up with you."
+    message = "You do not have a plan yet. Please choose one first, or call us."
 
 
 class VisitsUsedUp(DomainError):
@@ -14,7 +14,7 @@ class VisitsUsedUp(DomainError):
 class PlanPaused(DomainError):
     message = (
         "Your bank did not let the last payment through, so new sessions have to wait. "
-        "The sessions you have booked are kept. Please call us and we will sort it out."
+        "The sessions you have booked are kept. Please look at your card on the page of your plan, or call us."
     )
     shared = (
         "A payment for the plan you share did not go through, so new sessions have to wait. "
@@ -163,8 +163,12 @@ class RefundTooMuch(DomainError):
     message = "That is more than is left of this payment. Please choose a smaller sum."
 
 
-class NothingToRefund(DomainError):
+class NothingToRefund(RefundTooMuch):
     message = "This payment has been given back already, or was not made by card."
+
+
+class PaymentDisputed(RefundTooMuch):
+    message = "The bank is looking into this payment, so nothing can be given back until it has decided."
 
 
 class NothingToApply(DomainError):

@@ -10,13 +10,14 @@ from billing.gateway.checkout import (
     update_customer,
 )
 from billing.gateway.client import hosted, retrying, within
-from billing.gateway.events import API_VERSION, events_since, is_signed
+from billing.gateway.events import API_VERSION, MOST_TYPES, Seal, events_since, is_signed
 from billing.gateway.money import (
     charge_of_intent,
     charge_of_invoice,
     create_refund,
     dispute,
     invoice,
+    invoice_of_intent,
     invoices_of,
     paid_invoices_since,
     refund,
@@ -59,7 +60,9 @@ from billing.gateway.subscriptions import (
 
 __all__ = [
     "API_VERSION",
+    "MOST_TYPES",
     "Preview",
+    "Seal",
     "StripeCharge",
     "StripeDispute",
     "StripeInvoice",
@@ -87,6 +90,7 @@ __all__ = [
     "expire_session",
     "hosted",
     "invoice",
+    "invoice_of_intent",
     "invoices_of",
     "is_signed",
     "keep",

@@ -23,9 +23,11 @@ def invoices_of(subscription_id: str) -> list[StripeInvoice]:
     return [StripeInvoice.read(item) for item in page["data"]]
 
 
-def paid_invoices_since(since: datetime) -> Iterator[StripeInvoice]:
-    """Invoices made since then and paid, newest first, page by page."""
-    asked = {"status": "paid", "created": {"gte": int(since.timestamp())}}
+def paid_invoices_since(since: datetime, *, after: str = "") -> Iterator[StripeInvoice]:
+    """Invoices made since then and paid, newest first, page by page, beginning behind the one named ``after``."""
+    asked: dict[str, Any] = {"status": "paid", "created": {"gte": int(since.timestamp())}}
+    if after:
+        asked["starting_after"] = after
     for item in each(lambda v1, params: v1.invoices.list(params), asked):
         yield StripeInvoice.read(item)
 
@@ -37,6 +39,13 @@ def charge_of_invoice(invoice_id: str) -> StripeCharge | None:
         return None
     intent_id = id_of(page["data"][0]["payment"].get("payment_intent"))
     return charge_of_intent(intent_id) if intent_id else None
+
+
+def invoice_of_intent(payment_intent_id: str) -> StripeInvoice | None:
+    """What it paid; None for a payment without an invoice."""
+    payment = {"type": "payment_intent", "payment_intent": payment_intent_id}
+    page = call(lambda v1: v1.invoice_payments.list({"payment": payment, "limit": 1}))
+    return invoice(id_of(page["data"][0]["invoice"])) if page["data"] else None
 
 
 def charge_of_intent(payment_intent_id: str) -> StripeCharge:

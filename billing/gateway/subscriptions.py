@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from billing.gateway.client import call, each, options
 from billing.gateway.shapes import Preview, StripeSubscription, id_of
@@ -31,9 +32,11 @@ def subscriptions_of(customer_id: str) -> list[StripeSubscription]:
     return [StripeSubscription.read(item) for item in page["data"]]
 
 
-def all_subscriptions() -> Iterator[StripeSubscription]:
-    """Every subscription of the account, page by page, newest first."""
-    asked = {"status": "all", "expand": [f"data.{name}" for name in _EXPAND]}
+def all_subscriptions(*, after: str = "") -> Iterator[StripeSubscription]:
+    """Every subscription of the account, page by page, newest first, beginning behind the one named ``after``."""
+    asked: dict[str, Any] = {"status": "all", "expand": [f"data.{name}" for name in _EXPAND]}
+    if after:
+        asked["starting_after"] = after
     for item in each(lambda v1, params: v1.subscriptions.list(params), asked):
         yield StripeSubscription.read(item)
 

@@ -182,8 +182,23 @@ class Refund(TimestampedModel):
         return f"Refund {self.pk}"
 
 
+class DisputeQuerySet(models.QuerySet["Dispute"]):
+    def open(self) -> Self:
+        return self.filter(closed_at__isnull=True)
+
+    def lost(self) -> Self:
+        """The bank took the money back for good."""
+        return self.filter(status=Dispute.LOST)
+
+    def against_us(self) -> Self:
+        """Not decided yet, or lost."""
+        return self.filter(models.Q(closed_at__isnull=True) | models.Q(status=Dispute.LOST))
+
+
 class Dispute(TimestampedModel):
     """A payment that its payer denies at the bank."""
+
+    LOST = "lost"
 
     stripe_dispute_id = models.CharField(max_length=255, unique=True)
     payment = models.ForeignKey(Payment, models.RESTRICT, related_name="disputes")
@@ -195,8 +210,14 @@ class Dispute(TimestampedModel):
     closed_at = models.DateTimeField(null=True, blank=True)
     stripe_read = models.BigIntegerField(default=0, db_default=0, editable=False)
 
+    objects = DisputeQuerySet.as_manager()
+
     class Meta:
         db_table = "disputes"
 
     def __str__(self) -> str:
         return f"Dispute {self.pk}"
+
+    @property
+    def is_lost(self) -> bool:
+        return self.status == self.LOST
