@@ -96,6 +96,9 @@ class DataFolder:
             "MAILGUN_API_KEY": f"key-{secrets.token_hex(16)}",
             "MAILGUN_READ_API_KEY": f"key-{secrets.token_hex(16)}",
             "MAILGUN_WEBHOOK_SIGNING_KEY": secrets.token_hex(16),
+            "STRIPE_SECRET_KEY": f"sk_test_{secrets.token_hex(16)}",
+            "STRIPE_PUBLISHABLE_KEY": f"pk_test_{secrets.token_hex(16)}",
+            "STRIPE_WEBHOOK_SECRETS": f"whsec_{secrets.token_hex(16)}",
         } | known
         if made != known:
             self.write("secrets.json", made)

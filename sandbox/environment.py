@@ -32,6 +32,11 @@ def has_mailgun(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("MAILGUN_API_KEY", "").strip())
 
 
+def has_stripe(environ: Mapping[str, str]) -> bool:
+    """Whether a real Stripe account is given, so that no stand-in is wanted."""
+    return bool(environ.get("STRIPE_SECRET_KEY", "").strip())
+
+
 def is_local_database(environ: Mapping[str, str]) -> bool:
     """Whether the database is on this machine; demo people are put nowhere else."""
     address = urlsplit(database_address(environ))
@@ -53,6 +58,17 @@ def mailgun_env(secrets: Mapping[str, str], port: int) -> dict[str, str]:
 def mailgun_posts_env(site: str) -> dict[str, str]:
     """The variables by which a stand-in for Mailgun tells the product at ``site`` what became of its mail."""
     return {"MAILGUN_STANDIN_WEBHOOK_URL": f"{site}/webhooks/mailgun", "MAILGUN_STANDIN_AUTO_DELIVER": "1"}
+
+
+def stripe_env(secrets: Mapping[str, str], port: int) -> dict[str, str]:
+    """The variables that point the product, and the stand-in itself, at a stand-in for Stripe on ``port``."""
+    names = ("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRETS")
+    return {**{name: secrets[name] for name in names}, "STRIPE_API_BASE": f"http://127.0.0.1:{port}"}
+
+
+def stripe_posts_env(site: str) -> dict[str, str]:
+    """The variable by which a stand-in for Stripe tells the product at ``site`` what happened."""
+    return {"STRIPE_STANDIN_WEBHOOK_URL": f"{site}/webhooks/stripe"}
 
 
 def port_is_free(port: int) -> bool:

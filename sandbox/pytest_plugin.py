@@ -1,4 +1,4 @@
-"""Gives a test run its servers: an embedded PostgreSQL and Valkey, and the stand-in for Mailgun.
+"""Gives a test run its servers: an embedded PostgreSQL and Valkey, and the stand-ins for Mailgun and Stripe.
 
 The process that starts the run starts them, before Django reads its settings; xdist's workers inherit the addresses.
 Addresses given in the environment are used as they are.
@@ -11,16 +11,16 @@ import contextlib
 import os
 import re
 import signal
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from urllib.parse import urlsplit
 
 import pytest
 
 from sandbox.data_folder import DataFolder
-from sandbox.environment import free_port, has_mailgun, mailgun_env
+from sandbox.environment import free_port, has_mailgun, has_stripe, mailgun_env, stripe_env
 from sandbox.errors import Refusal
 from sandbox.servers import Servers
-from sandbox.standins import MailgunStandIn
+from sandbox.standins import MailgunStandIn, StripeStandIn, VendorStandIn
 from sandbox.throwaway import free_folder, quiet
 
 GIVEN_DATABASES = 16  # what a Valkey given by address has unless told otherwise
@@ -42,20 +42,26 @@ def own_redis_database(address: str, number: int) -> str:
     return urlsplit(address)._replace(path=f"/{number % GIVEN_DATABASES}").geturl()
 
 
-def start_mailgun(folder: DataFolder) -> dict[str, str]:
-    """Start the stand-in and return the variables that point to it."""
+def begin(kind: type[VendorStandIn], folder: DataFolder, point: Callable[[int], dict[str, str]]) -> VendorStandIn:
+    """Start a stand-in on a free port; ``point`` gives the variables for it, which the run takes over."""
     port = free_port()
-    addresses = mailgun_env(folder.secrets(), port)
-    stand_in = MailgunStandIn(
-        port=port,
-        data_dir=folder.path / "mailgun",
-        env={**os.environ, **addresses},
-        log=folder.log("mailgun"),
-    )
+    os.environ.update(point(port))
+    stand_in = kind(port=port, data_dir=folder.path / kind.role, env=os.environ, log=folder.log(kind.role))
     child = stand_in.launch()
     running.callback(child.stop, ((signal.SIGTERM, 5.0),))
-    stand_in.wait_ready()
-    return addresses
+    return stand_in
+
+
+def start_vendors(folder: DataFolder) -> None:
+    """The stand-ins for vendors of whom no account is given, started together."""
+    secrets = folder.secrets()
+    vendors = []
+    if not has_mailgun(os.environ):
+        vendors.append(begin(MailgunStandIn, folder, lambda port: mailgun_env(secrets, port)))
+    if not has_stripe(os.environ):
+        vendors.append(begin(StripeStandIn, folder, lambda port: stripe_env(secrets, port)))
+    for vendor in vendors:
+        vendor.wait_ready()
 
 
 def start_everything() -> None:
@@ -66,8 +72,7 @@ def start_everything() -> None:
         os.environ.setdefault(name, folder.secrets()[name])
     servers = running.enter_context(Servers(folder, os.environ, throwaway=True, say=quiet))
     os.environ.update(servers.env)
-    if not has_mailgun(os.environ):
-        os.environ.update(start_mailgun(folder))
+    start_vendors(folder)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -23,12 +23,12 @@ from sandbox.data_folder import DataFolder
 from sandbox.errors import Refusal
 from sandbox.postgres import STOP_PLAN as POSTGRES_PLAN
 from sandbox.servers import Servers
-from sandbox.standins import MailgunStandIn
+from sandbox.standins import MailgunStandIn, StripeStandIn, VendorStandIn
 from sandbox.supervisor import Service, Supervisor, wait_for_page
 from sandbox.valkey import STOP_PLAN as VALKEY_PLAN
 
 ROOT = Path(__file__).resolve().parent.parent
-STOP_ORDER = (("beat",), ("web", "worker", "worker_critical"), ("mailgun",), ("valkey",), ("postgres",))
+STOP_ORDER = (("beat",), ("web", "worker", "worker_critical"), ("mailgun", "stripe"), ("valkey",), ("postgres",))
 WORKER_PLAN = ((signal.SIGTERM, 6.0), (signal.SIGQUIT, 12.0))
 WEB_PLAN = ((signal.SIGTERM, 10.0),)
 PLAIN_PLAN = ((signal.SIGTERM, 5.0),)
@@ -71,24 +71,39 @@ class Run:
             "SETTINGS_KEYS": self.environ.get("SETTINGS_KEYS") or secrets["SETTINGS_KEYS"],
             **servers.env,
         }
-        mailgun = None
-        if not environment.has_mailgun(self.environ):
-            wanted = environment.free_port(self.port + 25 if self.port < 65_000 else 0)
-            self.env |= environment.mailgun_env(secrets, wanted)
-            mailgun = MailgunStandIn(
-                port=wanted,
-                data_dir=self.folder.path / "mailgun",
-                env={**environment.mailgun_posts_env(self.address), **self.process_env()},
-                log=self.folder.log("mailgun"),
-            )
-        self.start_servers(servers, mailgun)
+        vendors = self.vendors(secrets)
+        self.start_servers(servers, vendors)
         self.folder.write("env.json", self.env)
         self.prepare()
         web = self.web_service()
         self.supervisor.start(web, *self.celery_services())
         wait_for_page(f"{self.address}/livez", lambda: web.child)
 
-    def start_servers(self, servers: Servers, mailgun: MailgunStandIn | None) -> None:
+    def vendors(self, secrets: Mapping[str, str]) -> list[VendorStandIn]:
+        """A stand-in for each vendor of whom no account is given; the product is pointed at them."""
+        vendors: list[VendorStandIn] = []
+        if not environment.has_mailgun(self.environ):
+            port = self.port_near(25)
+            self.env |= environment.mailgun_env(secrets, port)
+            vendors.append(self.stand_in(MailgunStandIn, port, environment.mailgun_posts_env(self.address)))
+        if not environment.has_stripe(self.environ):
+            port = self.port_near(26)
+            self.env |= environment.stripe_env(secrets, port)
+            vendors.append(self.stand_in(StripeStandIn, port, environment.stripe_posts_env(self.address)))
+        return vendors
+
+    def port_near(self, distance: int) -> int:
+        return environment.free_port(self.port + distance if self.port < 65_000 else 0)
+
+    def stand_in(self, kind: type[VendorStandIn], port: int, posts_env: Mapping[str, str]) -> VendorStandIn:
+        return kind(
+            port=port,
+            data_dir=self.folder.path / kind.role,
+            env={**posts_env, **self.process_env()},
+            log=self.folder.log(kind.role),
+        )
+
+    def start_servers(self, servers: Servers, vendors: Sequence[VendorStandIn]) -> None:
         services = []
         facts: dict[str, Any]
         if (postgres := servers.postgres) is not None:
@@ -97,9 +112,9 @@ class Run:
         if (valkey := servers.valkey) is not None:
             facts = {"socket": str(valkey.socket), "address": valkey.url}
             services.append(Service("valkey", valkey.launch, VALKEY_PLAN, facts, valkey.wait_ready))
-        if mailgun is not None:
-            facts = {"port": mailgun.port, "address": mailgun.address}
-            services.append(Service("mailgun", mailgun.launch, PLAIN_PLAN, facts, mailgun.wait_ready))
+        for vendor in vendors:
+            facts = {"port": vendor.port, "address": vendor.address}
+            services.append(Service(vendor.role, vendor.launch, PLAIN_PLAN, facts, vendor.wait_ready))
         self.supervisor.start(*services)
 
     def prepare(self) -> None:
@@ -166,6 +181,8 @@ class Run:
         say(f"The Tech Deputies is running at  {self.address}")
         if "mailgun" in state:
             say(f"Mail it sends is shown at        {state['mailgun']['address']}")
+        if "stripe" in state:
+            say(f"Practice payments are shown at   {state['stripe']['address']}")
         say(f"Staff enter at                   {self.address}/admin/")
         say(f"Logs are in                      {self.folder.logs}")
         say("Press Ctrl-C to stop everything.")

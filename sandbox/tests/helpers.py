@@ -22,7 +22,9 @@ def bare_env(**more: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in NAMES_OF_ADDRESSES and name not in ours and not name.startswith(("MAILGUN_", "PYTEST_"))
+        if name not in NAMES_OF_ADDRESSES
+        and name not in ours
+        and not name.startswith(("MAILGUN_", "STRIPE_", "PYTEST_"))
     }
     return {**kept, **more}
 

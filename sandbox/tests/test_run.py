@@ -19,7 +19,7 @@ from sandbox.environment import free_port
 from sandbox.tests.helpers import ROOT, bare_env, eventually, is_alive, processes_naming
 
 RUN = [sys.executable, "-m", "sandbox.run", "--stop-with-parent"]
-ROLES = {"supervisor", "postgres", "valkey", "mailgun", "web", "worker", "worker_critical", "beat"}
+ROLES = {"supervisor", "postgres", "valkey", "mailgun", "stripe", "web", "worker", "worker_critical", "beat"}
 
 
 def state_of(data_dir: Path) -> dict[str, dict[str, Any]]:
