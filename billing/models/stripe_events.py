@@ -66,6 +66,11 @@ class StripeEvent(models.Model):
             ),
             models.Index(fields=["object_id", "happened_at"], name="stripe_event_object"),
             models.Index(fields=["received_at"], name="stripe_event_received"),
+            models.Index(
+                fields=["received_at"],
+                condition=models.Q(payload__isnull=False) & ~models.Q(state=StripeEventState.WAITING),
+                name="stripe_event_to_blank",
+            ),
         ]
 
     def __str__(self) -> str:
