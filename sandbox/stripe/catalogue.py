@@ -62,8 +62,8 @@ def update_product(account: Account, params: Params, product_id: str) -> Object:
 
 
 def list_products(account: Account, params: Params) -> Object:
-    where = {"active": params.get("active"), "id": params.get("ids")}
-    return listing.page(account, "product", params, "/v1/products", where)
+    where = {"id": params.get("ids")}
+    return listing.page(account, "product", params, "/v1/products", ("active",), handled=("ids",), where=where)
 
 
 # --- prices -------------------------------------------------------------------------------------------
@@ -158,11 +158,12 @@ def update_price(account: Account, params: Params, price_id: str) -> Object:
 def list_prices(account: Account, params: Params) -> Object:
     recurring = params.get("recurring") or {}
     where = {
-        **{name: params.get(name) for name in ("active", "currency", "product", "type")},
         "lookup_key": params.get("lookup_keys"),
         **{f"recurring.{name}": value for name, value in recurring.items()},
     }
-    return listing.page(account, "price", params, "/v1/prices", where)
+    fields = ("active", "currency", "product", "type")
+    handled = ("lookup_keys", "recurring")
+    return listing.page(account, "price", params, "/v1/prices", fields, handled=handled, where=where)
 
 
 # --- coupons ------------------------------------------------------------------------------------------

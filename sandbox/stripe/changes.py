@@ -65,6 +65,8 @@ def _moment(account: Account, subscription: Object, params: Params, prefix: str)
     now = account.now(subscription["customer"])
     moment: int = params.get("proration_date", now)
     first = subscriptions.items_of(subscription)[0]
+    if moment < first["current_period_start"]:  # who asks lives by the real clock, the customer may be ahead of it
+        moment += now - account.now()
     if not first["current_period_start"] <= moment <= first["current_period_end"]:
         raise ApiError(
             "Cannot specify a `proration_date` that is not in the current billing period.",

@@ -122,7 +122,6 @@ def _subscribe(account: Account, session: Object, buyer: _Buyer, card: Card) -> 
         method=method,
         metadata=asked.get("metadata") or {},
         description=asked.get("description"),
-        discount=session["total_details"]["amount_discount"],
     )
     _complete(
         account,

@@ -107,8 +107,7 @@ def remove(account: Account, _params: Params, customer_id: str) -> Object:
 
 
 def list_all(account: Account, params: Params) -> Object:
-    where = {"email": params.get("email"), "_deleted": False}
-    return listing.page(account, "customer", params, "/v1/customers", where)
+    return listing.page(account, "customer", params, "/v1/customers", ("email",), where={"_deleted": False})
 
 
 def retrieve_method(account: Account, _params: Params, method_id: str) -> Object:

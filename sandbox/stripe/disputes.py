@@ -59,5 +59,4 @@ def retrieve(account: Account, _params: Params, dispute_id: str) -> Object:
 
 
 def list_all(account: Account, params: Params) -> Object:
-    where = {name: params.get(name) for name in ("charge", "payment_intent")}
-    return listing.page(account, "dispute", params, "/v1/disputes", where)
+    return listing.page(account, "dispute", params, "/v1/disputes", ("charge", "payment_intent"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe import catalogue, listing
+from sandbox.stripe import listing
 from sandbox.stripe.account import Account
 from sandbox.stripe.errors import ApiError, not_played
 from sandbox.stripe.params import Params
@@ -18,7 +18,6 @@ def retrieve(account: Account, _params: Params, event_id: str) -> Object:
 
 def list_all(account: Account, params: Params) -> Object:
     """Newest first. ``type`` may end in ``*``; Stripe lists events of the last 30 days."""
-    catalogue.only(params, "created", "ending_before", "limit", "starting_after", "type", "types")
     if "type" in params and "types" in params:
         raise ApiError("You may only specify one of these parameters: type, types.", param="types")
     types = params.get("types")
@@ -33,4 +32,4 @@ def list_all(account: Account, params: Params) -> Object:
     oldest = account.now() - KEPT_SECONDS
     created = params.get("created")
     where = {"type": one if one else types, "created": {"gte": oldest} if created is None else created}
-    return listing.page(account, "event", {**params, "created": None}, "/v1/events", where)
+    return listing.page(account, "event", params, "/v1/events", handled=("type", "types"), where=where)

@@ -82,7 +82,6 @@ def compose(
     *,
     reason: str,
     period: tuple[int, int],
-    discount: int = 0,
     invoice_id: str = "",
 ) -> Object:
     """An invoice that is neither stored nor numbered: a preview, or the draft of a real one.
@@ -92,9 +91,8 @@ def compose(
     customer = account.store.get(subscription["customer"]) or {}
     invoice_id = invoice_id or shapes.new_id("invoice")
     subtotal = sum(entry["amount"] for entry in lines)
-    total = subtotal - discount
     starting = customer.get("balance", 0)
-    owed = total + starting
+    owed = subtotal + starting
     due = owed if owed >= LEAST_CHARGE else 0
     return shapes.new(
         "invoice",
@@ -120,8 +118,8 @@ def compose(
         status="draft",
         subtotal=subtotal,
         subtotal_excluding_tax=subtotal,
-        total=total,
-        total_excluding_tax=total,
+        total=subtotal,
+        total_excluding_tax=subtotal,
         _ending=0 if due else owed,
     )
 
@@ -247,11 +245,9 @@ def retrieve(account: Account, _params: Params, invoice_id: str) -> Object:
 
 
 def list_all(account: Account, params: Params) -> Object:
-    where = {
-        **{name: params.get(name) for name in ("customer", "status", "collection_method")},
-        "parent.subscription_details.subscription": params.get("subscription"),
-    }
-    return listing.page(account, "invoice", params, "/v1/invoices", where)
+    fields = ("collection_method", "customer", "status")
+    where = {"parent.subscription_details.subscription": params.get("subscription")}
+    return listing.page(account, "invoice", params, "/v1/invoices", fields, handled=("subscription",), where=where)
 
 
 def list_payments(account: Account, params: Params) -> Object:
@@ -259,9 +255,10 @@ def list_payments(account: Account, params: Params) -> Object:
     if payment.get("type") == "payment_intent" and "payment_intent" not in payment:
         raise errors.missing_param("payment[payment_intent]")
     where = {
-        "invoice": params.get("invoice"),
-        "status": params.get("status"),
         "payment.type": payment.get("type"),
         "payment.payment_intent": payment.get("payment_intent"),
     }
-    return listing.page(account, "invoice_payment", params, "/v1/invoice_payments", where)
+    fields = ("invoice", "status")
+    return listing.page(
+        account, "invoice_payment", params, "/v1/invoice_payments", fields, handled=("payment",), where=where
+    )

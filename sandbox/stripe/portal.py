@@ -64,8 +64,7 @@ def retrieve_configuration(account: Account, _params: Params, configuration_id: 
 
 
 def list_configurations(account: Account, params: Params) -> Object:
-    where = {name: params.get(name) for name in ("active", "is_default")}
-    return listing.page(account, _KIND, params, "/v1/billing_portal/configurations", where)
+    return listing.page(account, _KIND, params, "/v1/billing_portal/configurations", ("active", "is_default"))
 
 
 # --- sessions -----------------------------------------------------------------------------------------

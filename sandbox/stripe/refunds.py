@@ -120,5 +120,4 @@ def list_all(account: Account, params: Params) -> Object:
     for kind in ("charge", "payment_intent"):
         if kind in params and account.store.number_of(kind, params[kind]) is None:
             raise missing(kind, params[kind], param=kind)
-    where = {name: params.get(name) for name in ("charge", "payment_intent")}
-    return listing.page(account, "refund", params, "/v1/refunds", where)
+    return listing.page(account, "refund", params, "/v1/refunds", ("charge", "payment_intent"))

@@ -228,5 +228,4 @@ def release(account: Account, params: Params, schedule_id: str) -> Object:
 
 
 def list_all(account: Account, params: Params) -> Object:
-    where = {"customer": params.get("customer")}
-    return listing.page(account, "subscription_schedule", params, "/v1/subscription_schedules", where)
+    return listing.page(account, "subscription_schedule", params, "/v1/subscription_schedules", ("customer",))

@@ -24,7 +24,6 @@ def start(
     method: Object,
     metadata: dict[str, str],
     description: str | None = None,
-    discount: int = 0,
 ) -> Object:
     """A new subscription to these prices and quantities, with its first invoice paid by the card.
 
@@ -52,9 +51,7 @@ def start(
         invoices.period_line(account, subscription, item, item["price"], now, item["current_period_end"])
         for item in items_of(subscription)
     ]
-    invoice = invoices.compose(
-        account, subscription, lines, reason="subscription_create", period=(now, now), discount=discount
-    )
+    invoice = invoices.compose(account, subscription, lines, reason="subscription_create", period=(now, now))
     subscription["latest_invoice"] = invoice["id"]
     account.add(subscription, "customer.subscription.created")
     invoices.finalize(account, invoice)
@@ -253,13 +250,16 @@ def list_all(account: Account, params: Params) -> Object:
         status = None
     elif status == "ended":
         status = ["canceled", "incomplete_expired"]
-    where = {
-        "customer": params.get("customer"),
-        "collection_method": params.get("collection_method"),
-        "status": status,
-        "items.data[0].price.id": params.get("price"),
-    }
-    return listing.page(account, "subscription", params, "/v1/subscriptions", where)
+    where = {"status": status, "items.data[0].price.id": params.get("price")}
+    return listing.page(
+        account,
+        "subscription",
+        params,
+        "/v1/subscriptions",
+        ("collection_method", "customer"),
+        handled=("price", "status"),
+        where=where,
+    )
 
 
 def cancel(account: Account, params: Params, subscription_id: str) -> Object:

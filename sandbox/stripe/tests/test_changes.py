@@ -166,3 +166,12 @@ def test_an_item_shows_its_price_as_it_is_today(shop: Shop) -> None:
     shop.v1.prices.update(shop.basic, {"active": False, "nickname": "Old"})
     price = item_of(shop.v1.subscriptions.retrieve(plan.id)).price
     assert (price.active, price.nickname) == (False, "Old")
+
+
+def test_a_customer_ahead_of_time_can_change_by_the_real_clock(shop: Shop) -> None:
+    plan = shop.subscribed()
+    subscriptions.renew(shop.account, plan.id)
+    moment = shop.account.now()
+    preview = _preview(shop, plan, shop.standard, moment)
+    changed = shop.v1.subscriptions.update(plan.id, change(plan, shop.standard, proration_date=moment))
+    assert shop.v1.invoices.retrieve(str(changed.latest_invoice)).amount_due == preview.amount_due > 0

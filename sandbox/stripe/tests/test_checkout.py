@@ -24,7 +24,7 @@ REFUSED = [
     ({"ui_mode": "hosted"}, "Invalid ui_mode: must be one of", "ui_mode"),
     ({"payment_method_types": ["card"]}, "Received unknown parameter: payment_method_types", "payment_method_types"),
     ({"client_reference_id": "x" * 201}, "at most 200 characters", "client_reference_id"),
-    ({"discounts": [{"coupon": "none"}]}, "No such coupon: 'none'", "discounts[0][coupon]"),
+    ({"discounts": [{"coupon": "none"}]}, "does not play", "discounts in `subscription` mode"),
     ({"metadata": {"x" * 41: "y"}}, "Metadata keys can only be 40 characters long", "metadata"),
     ({"metadata": {"x": "y" * 501}}, "Metadata values can have up to 500 characters", "metadata[x]"),
     ({"metadata": {f"x{number}": "y" for number in range(51)}}, "up to 50 metadata keys", "metadata"),
@@ -189,6 +189,12 @@ def test_nothing_to_pay_needs_no_card(shop: Shop) -> None:
     assert shop.pay(session, "").ok
     found = shop.v1.checkout.sessions.retrieve(session.id)
     assert (found.payment_status, found.payment_intent) == ("no_payment_required", None)
+
+
+def test_a_coupon_must_be_there(shop: Shop) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="No such coupon: 'none'") as caught:
+        shop.once(discounts=[{"coupon": "none"}])
+    assert caught.value.param == "discounts[0][coupon]"
 
 
 def test_a_coupon_is_used_up(shop: Shop) -> None:

@@ -157,6 +157,11 @@ def test_events_are_listed_by_type_and_time(shop: Shop) -> None:
         shop.v1.events.list({"types": ["a"] * 21})
 
 
+def test_a_filter_that_nothing_acts_on_is_refused(shop: Shop) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="does not play the parameter test_clock"):
+        shop.v1.customers.list({"test_clock": "clock_x"})
+
+
 # --- expansion ----------------------------------------------------------------------------------------
 def test_ids_become_objects_where_asked(shop: Shop) -> None:
     plan = shop.subscribed()
