@@ -7,9 +7,9 @@ from typing import Any
 from django.dispatch import receiver
 
 from accounts.models import User
-from accounts.signals import user_deactivated
+from accounts.signals import deletion_asked, user_deactivated
 from billing.models import UserSubscription
-from billing.services import family
+from billing.services import family, leaving
 from billing.signals import subscription_ended
 
 
@@ -21,3 +21,10 @@ def sharing_ended(sender: Any, subscription: UserSubscription, **_: Any) -> None
 @receiver(user_deactivated, dispatch_uid="billing.person_left")
 def person_left(sender: Any, user: User, **_: Any) -> None:
     family.forget_person(user)
+    leaving.end_plans_of(user)
+
+
+@receiver(deletion_asked, dispatch_uid="billing.person_leaves")
+def person_leaves(sender: Any, user: User, **_: Any) -> bool:
+    """True: Stripe has to be asked first, and billing finishes the deletion."""
+    return leaving.begin(user)

@@ -6,6 +6,7 @@ finds what is still left to do.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -23,6 +24,7 @@ from techdeputies.lib import waking
 logger = structlog.get_logger(__name__)
 
 TASK = "billing.tasks.stop_plans_of_leavers"
+CLOCKS_DIFFER = timedelta(minutes=5)
 ENDED = "It has ended. You do not pay anything more."
 
 
@@ -101,8 +103,9 @@ def _has_open_checkout(user: User) -> bool:
 def _finish(user: User) -> bool:
     """Under the person's lock, so that no Checkout is begun between the look and the end."""
     row = User.objects.select_for_update(no_key=True).leaving().filter(pk=user.pk).first()
-    if row is None or _has_open_checkout(row):
+    if row is None or row.deletion_asked_at is None or _has_open_checkout(row):
         return False
     # By now, not by this run: an earlier one may have been cut off after Stripe had ended the plan.
-    ended = UserSubscription.objects.filter(user=row, ended_at__gte=row.deletion_asked_at).exists()
-    return accounts.finish_deletion(user=row, plan_words=ENDED if ended or _bought(row) else "") is not None
+    since = row.deletion_asked_at - CLOCKS_DIFFER
+    ended = UserSubscription.objects.filter(user=row, ended_at__gte=since).exists() or bool(_bought(row))
+    return accounts.finish_deletion(user=row, plan_words=ENDED if ended else "") is not None
