@@ -78,6 +78,7 @@ def layout(title: str, body: str, *, brand: str, words: str, css: str, home: str
 <link rel="stylesheet" href="/static/css/tokens.css">
 <link rel="stylesheet" href="/static/css/base.css">
 <link rel="stylesheet" href="/static/css/components.css">
+<link rel="stylesheet" href="/static/css/print.css">
 <link rel="stylesheet" href="/{css}">
 </head>
 <body>
