@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -115,7 +116,7 @@ SELECT counts.*,
 
 def _look(subscription: UserSubscription) -> tuple[Allowance, str | None, str | None]:
     """The sessions of the period, whose plan it is, and the plan that comes next."""
-    values = {
+    values: dict[str, Any] = {
         "subscription": subscription.pk,
         "start": subscription.current_period_start,
         "owner": subscription.user_id,

@@ -58,7 +58,7 @@ def in_days(days: int) -> Any:
     return timezone.now() + days * DAY
 
 
-BOUGHT = {"stripe_subscription_id": "sub_1"}
+BOUGHT: dict[str, Any] = {"stripe_subscription_id": "sub_1"}
 STATES: dict[str, dict[str, Any]] = {
     "given": {},
     "bought": BOUGHT,

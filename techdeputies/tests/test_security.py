@@ -41,10 +41,13 @@ PUBLIC = {
     "accounts:email_change_undo",
     "accounts:delete_done",
     "accounts:delete_undo",
+    "billing:plan_list",
     "booking:event_list",
     "booking:zone",
     "mailgun_webhook",
+    "stripe_webhook",
     "emails:unsubscribe",
+    "billing:family_join",
     "api_subscriptions",
     "api_description",
 }

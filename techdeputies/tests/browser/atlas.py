@@ -14,7 +14,8 @@ from accounts.models import User
 from accounts.tests.factories import PASSWORD, make_admin, make_user
 from accounts.tests.helpers import last_mail
 from audit.actors import Actor
-from billing.tests.factories import make_plan, make_subscriber
+from billing.services import family
+from billing.tests.factories import make_member, make_plan, make_subscriber, make_subscription
 from booking import services as booking
 from booking.models import Attendance, Booking, CalendarEvent, EventKind
 from booking.tests.factories import make_booking, make_event
@@ -47,7 +48,7 @@ def make_world() -> World:
         "member": member,
         "newcomer": make_user(email="new@example.com"),
         "unproven": make_user(email="unproven@example.com", email_verified=False),
-        "used up": make_subscriber(plan=make_plan(display_name="Basic", session_limit=1), phone=PHONE),
+        "used up": make_subscriber(plan=make_plan(display_name="Basic", session_limit=1, family_size=1), phone=PHONE),
         "asked": make_user(email="asked@example.com", must_change_password=True),
         "bounced": make_user(email="gone@example.com"),
         "leaving": make_user(email="leaving@example.com", deletion_asked_at=now),
@@ -75,7 +76,21 @@ def make_world() -> World:
     for hour in range(8, 20):
         make_booking(user=member, event=make_event(start_time=now - timedelta(days=9, hours=hour)))
     world.links = make_links(member)
+    add_family(world)
     return world
+
+
+def add_family(world: World) -> None:
+    """A plan that three people may share: one shares it, one was asked; and one with all its places taken."""
+    owner, full = make_user(email="owner@example.com", phone=PHONE), make_user(name="Walter Stone")
+    shared = make_subscription(user=owner, plan=make_plan(family_size=4))
+    sharer = make_member(shared)
+    family.invite(owner=owner, email="a.long.address.of.somebody@mail.example.com")
+    make_member(make_subscription(user=full, plan=make_plan(family_size=2)), make_user(name="Constance Featherstone"))
+    held = make_member(make_subscription(frozen_at=timezone.now()), make_user(name="Ruth Sullivan"))
+    world.people |= {"owner": owner, "owner, full": full, "sharer": sharer.user, "sharer, on hold": held.user}
+    world.links["share"] = last_mail("family_invitation")["button_url"]
+    world.links["take off"] = reverse("billing:family_remove", args=[sharer.pk])
 
 
 def book(user: User, event: CalendarEvent, topic: str = "") -> Booking:
@@ -137,14 +152,20 @@ def visit(name: str, key: str = "coming", query: Callable[[World], str] | None =
     return Sight(f"booking:{name}, {more.pop('state', key)}", path, "member", **more)  # type: ignore[arg-type]
 
 
-def mailed(name: str, key: str) -> Sight:
+def mailed(name: str, key: str, state: str = "", who: str = "") -> Sight:
     """A page behind a link in a mail."""
-    return Sight(f"{name}, by link", lambda world: world.links[key])
+    return Sight(f"{name}, by link{f', {state}' if state else ''}", lambda world: world.links[key], who)
 
 
 # --- What is done once a page is open -------------------------------------------------------------------
 def send_as_it_is(visitor: Visitor, world: World) -> None:
     visitor.page.locator("main form button[type=submit]").first.click()
+    visitor.page.get_by_role("alert").first.wait_for()
+
+
+def write_bad_address(visitor: Visitor, world: World) -> None:
+    visitor.write(email="not an address")
+    visitor.press("Send the invitation")
     visitor.page.get_by_role("alert").first.wait_for()
 
 
@@ -178,6 +199,10 @@ def save_choices(visitor: Visitor, world: World) -> None:
 def stop_mail(visitor: Visitor, world: World) -> None:
     visitor.press("Stop reminders before a session")
     visitor.sees("We have stopped reminders before a session")
+
+
+def withdraw_path(world: World) -> str:
+    return reverse("billing:family_withdraw", args=["nothing"])
 
 
 def other_week(world: World) -> str:
@@ -248,6 +273,22 @@ SIGHTS: tuple[Sight, ...] = (
     mailed("emails:unsubscribe", "stop"),
     Sight("emails:unsubscribe, stopped", lambda world: world.links["stop reminders"], act=stop_mail),
     Sight("emails:unsubscribe, broken", lambda world: reverse("emails:unsubscribe", args=["broken"]), status=404),
+    plain("billing:family", who="owner"),
+    plain("billing:family", "not right", "owner", act=write_bad_address),
+    plain("billing:family", "full", "owner, full"),
+    plain("billing:family", "shared", "sharer"),
+    plain("billing:family", "shared and on hold", "sharer, on hold"),
+    plain("billing:family", "for one person", "used up"),
+    plain("billing:family", "without a plan", "newcomer"),
+    plain("billing:family_invite", "leads to the page", "owner"),
+    Sight("billing:family_withdraw, leads to the page", withdraw_path, "owner"),
+    mailed("billing:family_remove", "take off", who="owner"),
+    plain("billing:family_leave", who="sharer"),
+    mailed("billing:family_join", "share"),
+    mailed("billing:family_join", "share", "signed in", "newcomer"),
+    mailed("billing:family_join", "share", "unproven", "unproven"),
+    mailed("billing:family_join", "share", "with a plan", "member"),
+    plain("billing:family_join", "old link", status=410),
     plain("booking:event_list"),
     plain("booking:event_list", "member", "member"),
     plain("booking:event_list", "without a plan", "newcomer"),
