@@ -125,9 +125,9 @@ def card_fields(chosen: str = "", number: str = "") -> str:
     return (
         '<fieldset class="field"><legend>Card</legend>'
         '<p class="hint">These are practice cards. Please do not type a real card number.</p>'
-        f"{''.join(choices)}</fieldset>"
+        f'<div class="practice-cards">{"".join(choices)}</div></fieldset>'
         '<div class="field"><label for="number">Another card number</label>'
-        '<p class="hint">You can leave this empty.</p>'
+        '<p class="hint">Only if you chose “Another number” above.</p>'
         '<input class="input" id="number" name="number" inputmode="numeric" autocomplete="off" maxlength="30"'
         f' value="{escape(number)}"></div>'
     )

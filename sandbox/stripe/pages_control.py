@@ -18,7 +18,7 @@ from sandbox.stripe.wire import Request, Response
 GOOD_CARD, FAILING_CARD = "4242424242424242", "4000000000000341"
 OUTAGE_SECONDS = 30
 _SHOWN = 25
-_SHOWN_EVENTS = 40
+_SHOWN_EVENTS = 30
 _PAYING = ("active", "past_due", "trialing", "unpaid")
 
 
@@ -223,7 +223,7 @@ def _what_happened(account: Account, webhooks: Sender) -> str:
         answered = ", ".join(answers.get(event["id"], ["not yet" if webhooks.url else "kept"]))
         rows.append(
             f'<tr><th scope="row">{escape(event["type"])}</th>'
-            f'<td data-label="About">{escape(str(thing.get("id", "")))}</td>'
+            f'<td class="practice-id" data-label="About">{escape(str(thing.get("id", "")))}</td>'
             f'<td data-label="When">{markup.hour(event["created"])}</td><td data-label="Answer">{escape(answered)}</td></tr>'
         )
     if not rows:

@@ -57,6 +57,24 @@ def processes_naming(words: str) -> list[int]:
 
 
 @contextlib.contextmanager
+def stand_in_process(module: str, data_dir: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A stand-in as a process on a free port, and the address of its API as it printed it."""
+    with subprocess.Popen(
+        [sys.executable, "-m", module, "--port", "0", "--data-dir", str(data_dir)],
+        cwd=ROOT,
+        env=bare_env(**environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            yield process, process.stdout.readline().split("API: ")[1].strip()
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
 def owner(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """A running owner of servers on ``data_dir`` and the facts it tells; it is stopped in the end."""
     program = subprocess.Popen(

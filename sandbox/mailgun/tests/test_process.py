@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,45 +14,24 @@ import requests
 
 from sandbox.mailgun import Config
 from sandbox.mailgun.tests.conftest import message
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-@contextmanager
-def running(data_dir: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process on a free port, and the address it printed."""
-    command = [sys.executable, "-m", "sandbox.mailgun", "--port", "0", "--data-dir", str(data_dir)]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAILGUN")}
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**clean, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout
-            yield process, process.stdout.readline().split("API: ")[1].strip()
-        finally:
-            process.kill()
+from sandbox.tests.helpers import ROOT, stand_in_process
 
 
 def test_a_process_takes_keys_from_the_environment_and_keeps_mail_through_a_kill(tmp_path: Path) -> None:
     environment = {"MAILGUN_API_KEY": "key-a", "MAILGUN_SENDER_DOMAIN": "mg.example.org"}
-    with running(tmp_path, **environment) as (process, url):
+    with stand_in_process("sandbox.mailgun", tmp_path, **environment) as (process, url):
         answer = requests.post(f"{url}/mg.example.org/messages", data=message(), auth=("api", "key-a"), timeout=5)
         assert answer.status_code == 200
         process.kill()
         process.wait(5)
 
-    with running(tmp_path, **environment) as (process, url):
+    with stand_in_process("sandbox.mailgun", tmp_path, **environment) as (process, url):
         assert "Your session is booked" in requests.get(url.removesuffix("v3"), timeout=5).text
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_at_once_and_without_a_word(tmp_path: Path, number: signal.Signals) -> None:
-    with running(tmp_path) as (process, url), requests.Session() as session:
+    with stand_in_process("sandbox.mailgun", tmp_path) as (process, url), requests.Session() as session:
         session.get(url.replace("v3", "healthz"), timeout=5)  # a kept-alive connection stays open
         started = time.monotonic()
         process.send_signal(number)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -15,42 +13,24 @@ import requests
 
 from sandbox.mailgun import Config, StandIn
 from sandbox.mailgun.tests.conftest import message
+from sandbox.tests import receiver
 
 
-class Receiver:
-    """A product that notes each post and answers what it is told."""
-
-    def __init__(self) -> None:
-        self.posts: list[dict[str, Any]] = []
-        self.answers: list[int] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.posts.append(json.loads(body))
-                self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/webhooks/mailgun?from=test"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+class Receiver(receiver.Receiver):
+    @property
+    def posts(self) -> list[dict[str, Any]]:
+        return [json.loads(post.body) for post in self.received]
 
     @property
     def kinds(self) -> list[str]:
         return [post["event-data"]["event"] for post in self.posts]
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.server.shutdown()
-    receiver.server.server_close()
+@pytest.fixture(name="receiver")
+def receiver_fixture() -> Iterator[Receiver]:
+    made = Receiver("/webhooks/mailgun?from=test")
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -126,8 +106,7 @@ def test_a_delivery_notice_is_not_tried_again(mailgun: StandIn, receiver: Receiv
 
 
 def test_a_receiver_that_is_away_loses_nothing_but_time(mailgun: StandIn, receiver: Receiver) -> None:
-    receiver.server.shutdown()
-    receiver.server.server_close()
+    receiver.close()
 
     send(mailgun)
 
