@@ -44,7 +44,8 @@ def sync_all() -> list[str]:
     done: list[str] = []
     for plan in Plan.objects.filter(is_offered=True).order_by("price_in_cents", "pk"):
         done += _sync_plan(plan)
-    return done + _sync_portal()
+    _, changed = bring_portal()
+    return [*done, "The portal has its present configuration."] if changed else done
 
 
 # --- Plans ----------------------------------------------------------------------------------------------
@@ -169,7 +170,8 @@ def _product_name(plan: Plan) -> str:
 # --- The portal -----------------------------------------------------------------------------------------
 
 
-def _sync_portal() -> list[str]:
+def bring_portal() -> tuple[str, bool]:
+    """The number of the portal's configuration, made or brought up to date at Stripe; and whether it had to be."""
     known = value(PORTAL)
     configuration_id, changed = gateway.save_portal(
         configuration_id=known,
@@ -179,4 +181,4 @@ def _sync_portal() -> list[str]:
     )
     if configuration_id != known:
         set_value(PORTAL, configuration_id, actor=Actor.system())
-    return ["The portal has its present configuration."] if changed else []
+    return configuration_id, changed

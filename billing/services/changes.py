@@ -150,13 +150,12 @@ def portal(*, user: User, flow: str = "") -> str:
         "flow": flow if flow == CARD_FLOW else "",
     }
     try:
-        return gateway.portal_url(configuration_id=value(PORTAL), **asked)
+        return gateway.portal_url(configuration_id=value(PORTAL) or catalogue.bring_portal()[0], **asked)
     except StripeMissing:
         if not gateway.customer_exists(customer_id):
             raise NotBoughtHere from None
-        # The configuration is another account's; the command sync_stripe puts that right.
-        logger.exception("stripe_portal_configuration_unknown")
-        return gateway.portal_url(configuration_id="", **asked)
+        # The configuration is another account's, as after a change of keys.
+        return gateway.portal_url(configuration_id=catalogue.bring_portal()[0], **asked)
 
 
 # --- The wish -------------------------------------------------------------------------------------------

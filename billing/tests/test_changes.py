@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import User, UserQuerySet
 from accounts.tests.factories import make_user
 from accounts.tests.helpers import race
+from audit.actors import Actor
 from billing import exceptions, gateway
 from billing.gateway.client import call
 from billing.models import (
@@ -31,6 +32,7 @@ from billing.tests.buying import FAILS_LATER_CARD, GOOD_CARD, buy
 from billing.tests.crashes import Crash, crash, without_constraint
 from billing.tests.factories import make_plan, make_subscription
 from sandbox.stripe import StandIn
+from settings_app.services import set_value, value
 
 pytestmark = pytest.mark.django_db
 racing = pytest.mark.django_db(transaction=True)
@@ -441,13 +443,17 @@ def test_the_portal_opens_for_whoever_paid_once(stripe: StandIn, user: User, own
     assert changes.portal(user=user, flow="subscription_pause")  # nothing we offer: the plain portal
 
 
-def test_the_portal_opens_without_a_configuration_of_ours(
-    stripe: StandIn, user: User, own: UserSubscription, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("known", ["", "bpc_elsewhere"])
+def test_the_portal_gets_its_configuration_where_the_command_was_not_run(
+    stripe: StandIn, user: User, own: UserSubscription, known: str
 ) -> None:
-    catalogue.sync_all()
-    monkeypatch.setattr(changes, "value", lambda key: "bpc_elsewhere")
+    set_value(catalogue.PORTAL, known, actor=Actor.system())
 
     assert changes.portal(user=user).startswith(stripe.site)
+
+    assert value(catalogue.PORTAL) not in ("", "bpc_elsewhere")
+    assert changes.portal(user=user).startswith(stripe.site)
+    assert len(call(lambda v1: v1.billing_portal.configurations.list({}))["data"]) == 1
 
 
 def test_a_customer_that_is_gone_has_no_portal(user: User, own: UserSubscription) -> None:
