@@ -19,6 +19,7 @@ from billing import gateway
 from billing.exceptions import CheckoutNotYours
 from billing.models import Payment
 from billing.services import checkout, disputes, refunds, syncing
+from billing.services.refunds import NotKnownYet
 from techdeputies.lib.plain import clean_values
 
 _TEXT = re.compile(r"[\x21-\x7e]+")
@@ -124,8 +125,34 @@ def _fulfil(session_id: str) -> None:
         return
 
 
+def _refund(refund_id: str) -> None:
+    try:
+        refunds.sync_refund(refund_id)
+    except NotKnownYet:
+        _write_payment(gateway.refund(refund_id).payment_intent_id)
+        refunds.sync_refund(refund_id)
+
+
+def _dispute(dispute_id: str) -> None:
+    try:
+        disputes.sync_dispute(dispute_id)
+    except NotKnownYet:
+        _write_payment(gateway.dispute(dispute_id).payment_intent_id)
+        disputes.sync_dispute(dispute_id)
+
+
+def _write_payment(payment_intent_id: str) -> None:
+    """News of the plan itself may come later, or never: the invoice that was paid leads to it."""
+    invoice = gateway.invoice_of_intent(payment_intent_id)
+    if invoice is not None:
+        syncing.sync_invoice(invoice.id)
+
+
 def _refunds_of_charge(charge_id: str) -> None:
-    """A charge lists no refunds (facts, §1.15), so each one of its payment is looked at."""
+    """A charge lists no refunds (facts, §1.15), so each one of its payment is looked at.
+
+    Of a payment that is not here yet each refund's own event tells.
+    """
     intents = Payment.objects.filter(stripe_charge_id=charge_id).values_list("stripe_payment_intent_id", flat=True)
     for intent_id in intents:
         for refund in gateway.refunds_of(intent_id) if intent_id else ():
@@ -153,9 +180,9 @@ _TABLE = (
         ),
     ),
     Look(syncing.sync_invoice, ("invoice.paid", "invoice.payment_failed", "invoice.payment_action_required")),
-    Look(refunds.sync_refund, ("refund.created", "refund.updated", "refund.failed")),
+    Look(_refund, ("refund.created", "refund.updated", "refund.failed")),
     Look(_refunds_of_charge, ("charge.refunded",)),
-    Look(disputes.sync_dispute, ("charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed")),
+    Look(_dispute, ("charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed")),
     Look(syncing.customer_gone, ("customer.deleted",)),
 )
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
@@ -127,7 +128,14 @@ def store(event: Event, *, source: str = "post", keeps_payload: bool = True) -> 
     """
     is_waiting = event.is_handled or not event.is_ours or _is_other_version(event.api_version, source)
     state = StripeEventState.WAITING if is_waiting else StripeEventState.IGNORED
-    values = [event.event_id, event.event_type, event.object_id, event.created, event.api_version, event.livemode]
+    values: list[Any] = [
+        event.event_id,
+        event.event_type,
+        event.object_id,
+        event.created,
+        event.api_version,
+        event.livemode,
+    ]
     with connection.cursor() as cursor:
         cursor.execute(_STORE, [*values, event.payload if keeps_payload else None, source, state.value, is_waiting])
         return cursor.rowcount == 1
@@ -259,7 +267,7 @@ def _look(look: Look, object_id: str, group: list[_Claimed], report: Report) -> 
 
 def _fail(group: list[_Claimed], error: Exception) -> None:
     words = f"{type(error).__name__}: {error}".replace("\0", "")[:REASON_LENGTH]
-    values = {
+    values: dict[str, Any] = {
         "ids": [event.id for event in group],
         "tries": TRIES,
         "error": words,

@@ -53,7 +53,7 @@ PUBLIC = {
 }
 
 # Only vendors' posts and one-click unsubscribe may come without a token; the API refuses every post, in JSON.
-WITHOUT_CSRF = {"emails:unsubscribe", "mailgun_webhook", "api_subscriptions", "api_description"}
+WITHOUT_CSRF = {"emails:unsubscribe", "mailgun_webhook", "stripe_webhook", "api_subscriptions", "api_description"}
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
