@@ -25,6 +25,11 @@ _SECTIONS = (
     ("/accounts/login/", "sign_in"),
     ("/accounts/", "account"),
     ("/emails/", "account"),
+    ("/billing/", "account"),
+    ("/subscriptions/mine/", "account"),
+    ("/subscriptions/cancel/", "account"),
+    ("/subscriptions/family/", "account"),
+    ("/subscriptions/", "plans"),
 )
 
 

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from billing import entitlements
+from billing import entitlements, standing
 from billing.entitlements import Entitlement
-from billing.models import SubscriptionStatus
+from billing.models import FamilyInvitation
+from billing.services import plan_mails
+from billing.standing import Standing, State
 from booking import words
 from booking.models import Attendance, Booking, CalendarEvent
+from settings_app.services import value
 from techdeputies.lib import times
 
 COMING_SHOWN = 4
@@ -44,15 +48,26 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class PlanCard:
-    """The plan and what is left of it, in words."""
+    """The plan, what is left of it and what comes next, in words."""
 
     name: str
+    tag: str
+    tag_kind: str
     is_unlimited: bool
     used: int
     limit: int
     left: int
-    renews: str
-    is_paused: bool
+    next_words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A kind word on top, where nothing stands against the plan."""
+
+    title: str
+    text: str
+    url: str = ""
+    action: str = ""
 
 
 def greeting(user: User, now: datetime, zone: ZoneInfo) -> str:
@@ -107,32 +122,76 @@ def visits_of(user: User, now: datetime) -> tuple[list[Visit], list[Visit]]:
     )
 
 
-def plan_card(entitlement: Entitlement, zone: ZoneInfo) -> PlanCard | None:
+def plan_card(now: Standing, entitlement: Entitlement, zone: ZoneInfo) -> PlanCard | None:
     """None for a person without a plan."""
-    if not entitlement.has_plan:
+    if now.subscription is None:
         return None
+    tag, kind = standing.tag(now, zone)
     return PlanCard(
-        name=entitlement.plan_name,
+        name=now.subscription.plan.display_name,
+        tag=tag,
+        tag_kind=kind,
         is_unlimited=entitlement.is_unlimited,
         used=entitlement.visits_used,
         limit=entitlement.visit_limit,
         left=entitlement.visits_left,
-        renews=times.month_day(entitlement.period_end, zone) if entitlement.period_end else "",
-        is_paused=entitlement.status == SubscriptionStatus.PAST_DUE,
+        next_words=_next_words(now, entitlement, zone),
     )
 
 
+def _next_words(now: Standing, entitlement: Entitlement, zone: ZoneInfo) -> str:
+    """What the end of the month brings. Empty while something stands against the plan: the alert speaks of that."""
+    row = now.subscription
+    if row is None or now.state not in (State.ACTIVE, State.ENDING):
+        return ""
+    end = times.month_day(row.ends_at or row.current_period_end, zone)
+    if now.state == State.ENDING:
+        return f"It stops on {end}." if now.is_shared else f"It stops on {end}. You pay nothing more."
+    if row.is_granted:
+        return f"It works until {end}."
+    if now.is_shared:
+        return f"{entitlement.owner_first_name or 'Somebody'} shares it with you. The next month begins on {end}."
+    if entitlement.next_plan_name:
+        return f"From {end} you have the {entitlement.next_plan_name} plan."
+    return f"The next payment: {plan_mails.next_payment_words(row)}."
+
+
+def notice(user: User, now: Standing, zone: ZoneInfo) -> Notice | None:
+    """A plan of one's own that ends soon; for somebody without one, an offer to share."""
+    row = now.own
+    if row is not None:
+        end = row.current_period_end if row.is_granted else row.ends_at
+        soon = timezone.now() + timedelta(days=value("subscription_warning_threshold"))
+        if now.state not in (State.ACTIVE, State.ENDING) or end is None or end > soon:
+            return None
+        return Notice(
+            title=f"Your plan stops on {times.day_words(end, zone)}",
+            text="Until then everything works as before.",
+            url=reverse("billing:my_plan"),
+            action="See what you can do" if row.is_granted else "Keep my plan",
+        )
+    if now.subscription is None and FamilyInvitation.objects.open().filter(email__iexact=user.email).exists():
+        return Notice(
+            title="Somebody would like to share their plan with you",
+            text="We have sent you an email about it. Open it and press the button in it.",
+        )
+    return None
+
+
 def for_user(user: User, zone: ZoneInfo) -> dict[str, object]:
-    """Everything the page shows. Three statements."""
-    now = timezone.now()
-    coming, past = visits_of(user, now)
-    entitlement = entitlements.for_user(user)
+    """Everything the page shows. Three statements; a fourth for somebody without a plan."""
+    moment = timezone.now()
+    coming, past = visits_of(user, moment)
+    now = standing.of(user)
+    entitlement = entitlements.of(now.subscription, user)
     return {
-        "greeting": greeting(user, now, zone),
-        "next_session": next_session(coming[0], user, now, zone) if coming else None,
+        "greeting": greeting(user, moment, zone),
+        "next_session": next_session(coming[0], user, moment, zone) if coming else None,
         "other_sessions": [_coming_row(visit, zone) for visit in coming[1:]] + [_past_row(v, zone) for v in past],
         "is_new": not coming and not past,
-        "plan": plan_card(entitlement, zone),
+        "trouble": standing.trouble(now, zone),
+        "notice": notice(user, now, zone),
+        "plan": plan_card(now, entitlement, zone),
         "why_not": entitlement.why_not,
     }
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
 from billing.models import Plan
+from billing.words import plan_words
 from booking import version
 from booking.models import CalendarEvent
 from settings_app.services import value
@@ -18,7 +19,6 @@ from techdeputies.context_processors import site_now
 from techdeputies.dashboard import near_day
 from techdeputies.lib import times
 from techdeputies.lib.fragments import kept
-from techdeputies.lib.money import money
 
 TIMES_SHOWN = 3
 DAYS_AHEAD = 7
@@ -45,16 +45,6 @@ class FreeTime:
     title: str
     places: str
     is_last: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRow:
-    """One line of the plans."""
-
-    name: str
-    sessions: str
-    covers: str
-    price: str
 
 
 def body(zone: ZoneInfo) -> SafeString:
@@ -107,20 +97,5 @@ def free_times(zone: ZoneInfo) -> tuple[list[FreeTime], str]:
 
 
 def _render_plans() -> str:
-    plans = list(Plan.objects.order_by("price_in_cents", "pk"))
-    rows = [
-        PlanRow(
-            name=plan.display_name,
-            sessions="As many as you need" if plan.is_unlimited else f"{plan.session_limit} each month",
-            covers=_covers(plan.family_size),
-            price=money(plan.price_in_cents),
-        )
-        for plan in plans
-    ]
+    rows = [plan_words(plan) for plan in Plan.objects.filter(is_offered=True).order_by("price_in_cents", "pk")]
     return render_to_string("components/plan_table.html", {"rows": rows, "site": site_now()})
-
-
-def _covers(people: int) -> str:
-    if people == 1:
-        return "You"
-    return "You and one more person" if people == 2 else f"Up to {people} people at home"

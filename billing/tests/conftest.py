@@ -22,3 +22,12 @@ def stripe(settings: Any) -> Iterator[StandIn]:
         client.breaker.success()
         yield stand_in
         client.breaker.success()
+
+
+@pytest.fixture
+def stripe_down(settings: Any) -> Iterator[None]:
+    """Nobody listens where Stripe should be."""
+    settings.STRIPE_API_BASE = "http://127.0.0.1:9"
+    client.breaker.success()
+    yield
+    client.breaker.success()

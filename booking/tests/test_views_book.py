@@ -59,6 +59,7 @@ def test_without_a_plan_the_page_says_what_helps() -> None:
 
     assert page.status_code == 200
     assert "You do not have a plan yet" in page.text
+    assert f'href="{reverse("billing:plan_list")}"' in page.text
     assert "(312) 555-0142" in page.text
     assert "Yes, book this session" not in page.text
 
@@ -71,7 +72,7 @@ def test_with_no_session_left_the_page_says_until_when() -> None:
 
     assert "You have used your 1 session for this month" in page.text
     assert "The next ones come on" in page.text
-    assert "move you to a larger plan" in page.text
+    assert f'href="{reverse("billing:my_plan")}"' in page.text
     assert 'href="tel:' in page.text
 
 

@@ -16,8 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.tests.factories import make_admin, make_user
-from billing.models import SubscriptionStatus
+from billing.models import FamilyInvitation, SubscriptionStatus
 from billing.tests.factories import make_plan, make_subscriber, make_subscription
+from billing.tests.pages import in_state, make_bought, make_member
 from booking.models import Attendance, Booking, EventKind
 from booking.tests.factories import make_booking, make_event
 from settings_app.decorators import too_many
@@ -161,7 +162,8 @@ def test_home_lists_the_plans_by_price(client: Client) -> None:
 
     assert "Monthly plans, from $49" in text
     assert text.index("Basic") < text.index("Standard") < text.index("Premium")
-    assert "As many as you need" in text
+    assert "Unlimited" in text
+    assert reverse("billing:plan_list") in own_links(client.get(reverse("home")), "/")
 
 
 def test_home_asks_hand_the_topic_to_booking(client: Client) -> None:
@@ -246,6 +248,56 @@ def test_failed_payment_comes_before_all_other_alerts(client: Client) -> None:
 
     assert "Your payment did not go through" in text
     assert "Please tell us that this is your email address" not in text
+
+
+def test_plan_card_says_what_comes_next(client: Client) -> None:
+    now = timezone.now()
+    stopping = make_bought(ends_at=now + timedelta(days=20))
+    moving = make_bought(next_plan=make_plan(display_name="Small"))
+    paid = make_bought(user=make_user(name="Margaret Ellis"))
+    for user, said in (
+        (stopping.user, "You pay nothing more."),
+        (moving.user, "you have the Small plan."),
+        (paid.user, "The next payment: $99 on"),
+        (make_member(paid), "Margaret shares it with you."),
+        (make_subscriber(), "It works until"),
+    ):
+        client.force_login(user)
+        response = client.get(reverse("dashboard"))
+        assert said in words(response), said
+        assert {reverse("billing:my_plan"), reverse("billing:payment_list")} <= own_links(response, "/")
+
+
+def test_failed_payment_leads_to_the_card(client: Client) -> None:
+    client.force_login(in_state("past due").user)
+
+    response = client.get(reverse("dashboard"))
+
+    assert "Look at my card" in words(response)
+    assert reverse("billing:portal") + "?for=card" in own_links(response, "/")
+
+
+def test_plan_that_ends_soon_is_named_on_top_and_one_that_ends_later_is_not(client: Client) -> None:
+    now = timezone.now()
+    soon = make_bought(ends_at=now + timedelta(days=2), current_period_end=now + timedelta(days=2))
+    later = make_bought(ends_at=now + timedelta(days=25), current_period_end=now + timedelta(days=25))
+
+    for user, is_named in ((soon.user, True), (later.user, False)):
+        client.force_login(user)
+        assert ("Your plan stops on" in words(client.get(reverse("dashboard")))) is is_named
+
+
+def test_offer_to_share_a_plan_is_named_to_somebody_without_one(client: Client) -> None:
+    user = make_user(email="harold@example.com")
+    FamilyInvitation.objects.create(
+        subscription=make_bought(),
+        email="Harold@example.com",
+        token_hash="x",
+        expires_at=timezone.now() + timedelta(days=3),
+    )
+    client.force_login(user)
+
+    assert "Somebody would like to share their plan with you" in words(client.get(reverse("dashboard")))
 
 
 def test_unlimited_plan_says_so(client: Client) -> None:

@@ -70,7 +70,8 @@ def test_without_a_plan_the_page_says_what_will_help(visitors: Visitors, javascr
 
     visitor.go("booking:event_detail", event.pk)
 
-    visitor.reads("One thing first", "On the phone we can start a plan with you, or book this one session for you.")
+    visitor.reads("One thing first", "On the phone we can help you with it, or book this one session for you.")
+    expect(visitor.thing("Look at the plans")).to_have_attribute("href", "/subscriptions/")
     expect(visitor.thing("Call (312) 555-0142")).to_have_attribute("href", "tel:+13125550142")
     expect(visitor.thing("Yes, book this session")).to_be_hidden()
 
