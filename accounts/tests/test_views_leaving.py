@@ -107,7 +107,7 @@ def test_while_it_waits_both_pages_say_so_and_why(client: Client, person: User) 
     assert "We are ending your plan first" in client.get(DELETE).content.decode()
     services.note_deletion_delay(user=person)
 
-    for path in (DELETE, "/accounts/profile/"):
+    for path in (DELETE, "/accounts/profile/", "/dashboard/"):
         page = client.get(path).content.decode()
         assert "Your account is not deleted yet" in page
         assert "We cannot reach the company that takes our payments right now" in page

@@ -208,7 +208,7 @@ def test_while_stripe_is_down_the_person_stays_and_is_told_once(
     row.refresh_from_db()
     assert row.status == SubscriptionStatus.ACTIVE
     assert len(mails("account_deletion_waiting")) == 1
-    for path in ("/accounts/delete/", "/accounts/profile/"):
+    for path in ("/accounts/delete/", "/accounts/profile/", "/dashboard/"):
         assert "We cannot reach the company that takes our payments" in client.get(path).content.decode()
 
     settings.STRIPE_API_BASE = working

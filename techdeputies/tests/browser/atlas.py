@@ -219,6 +219,7 @@ SIGHTS: tuple[Sight, ...] = (
     plain("dashboard", who="member"),
     plain("dashboard", "new", "newcomer"),
     plain("dashboard", "unproven", "unproven"),
+    plain("dashboard", "held up", "held up"),
     plain("help"),
     plain("privacy"),
     plain("terms"),
