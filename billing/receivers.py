@@ -9,13 +9,20 @@ from django.dispatch import receiver
 from accounts.models import User
 from accounts.signals import deletion_asked, user_deactivated
 from billing.models import UserSubscription
-from billing.services import family, leaving
+from billing.services import family, leaving, plan_mails
 from billing.signals import subscription_ended
 
 
 @receiver(subscription_ended, dispatch_uid="billing.sharing_ended")
 def sharing_ended(sender: Any, subscription: UserSubscription, **_: Any) -> None:
     family.end_for(subscription)
+
+
+@receiver(subscription_ended, dispatch_uid="billing.given_plan_ended")
+def given_plan_ended(sender: Any, subscription: UserSubscription, **_: Any) -> None:
+    """Of a bought plan's end the look at Stripe tells, with the reason."""
+    if subscription.is_granted:
+        plan_mails.send_ended(subscription)
 
 
 @receiver(user_deactivated, dispatch_uid="billing.person_left")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from billing.models import Payment, PaymentKind, Plan, SubscriptionStatus, UserS
 from billing.services import subscriptions
 from emails.models import EmailJob
 from emails.services.outbox import enqueue_email
-from settings_app.services import value, zone_for
+from settings_app.services import zone_for
 from techdeputies.lib.money import money
 from techdeputies.lib.times import day_words, long_date, month_day
 
@@ -113,7 +113,7 @@ def send_payment_failed(row: UserSubscription, *, invoice: StripeInvoice) -> Ema
         "plan_name": row.plan.display_name,
         "amount": money(invoice.amount_due_cents),
         "paid_with": (last.paid_with if last is not None else "") or "Your bank card",
-        "grace_day": day_words(grace_end(row), zone_for(row.user)),
+        "grace_day": day_words(subscriptions.grace_end(row), zone_for(row.user)),
     }
     return _send(
         "plan_payment_failed", f"invoice:{invoice.id}", row, facts, reverse("billing:portal"), "Look at my card"
@@ -181,11 +181,6 @@ def send_double_refunded(row: UserSubscription, payment: Payment) -> EmailJob | 
 
 
 # --- Words ----------------------------------------------------------------------------------------------
-
-
-def grace_end(row: UserSubscription) -> datetime:
-    """Until when courses and questions go on after a failed payment."""
-    return (row.past_due_since or timezone.now()) + timedelta(days=value("payment_grace_days"))
 
 
 def price_words(row: UserSubscription) -> str:

@@ -80,9 +80,14 @@ def grace_until(subscription: UserSubscription) -> datetime | None:
         return None
     if subscription.stripe_status == "unpaid":
         return None
-    since = subscription.past_due_since or subscription.current_period_end
-    until: datetime = since + timedelta(days=value("payment_grace_days"))
+    until = grace_end(subscription)
     return until if until > timezone.now() else None
+
+
+def grace_end(subscription: UserSubscription) -> datetime:
+    """When the days of grace of a plan with a failed payment are over, or were."""
+    since: datetime = subscription.past_due_since or subscription.current_period_end
+    return since + timedelta(days=value("payment_grace_days"))
 
 
 def gives_courses_and_help(subscription: UserSubscription) -> bool:

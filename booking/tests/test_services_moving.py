@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from audit.actors import Actor
 from audit.models import AdminActionAudit
-from billing.models import UserSubscription, VisitUse
-from billing.services import subscriptions
+from billing.models import SubscriptionStatus, UserSubscription, VisitUse
+from billing.services import renewals, subscriptions
 from billing.tests.factories import make_subscriber
 from booking import exceptions, services
 from booking.models import Attendance, Booking, CalendarEvent
@@ -229,6 +232,22 @@ def test_a_plan_that_ends_takes_its_later_sessions_along() -> None:
     assert not booking.is_confirmed
     (mail,) = mails("booking_cancelled")
     assert "plan has ended" in mail.content["context"]["reason"]
+
+
+def test_sessions_still_to_come_are_cancelled_when_an_unpaid_plan_gives_nothing_any_more() -> None:
+    user = make_subscriber()
+    booking = services.book_event(user=user, event=make_event())
+    long_ago = timezone.now() - timedelta(days=30)
+    UserSubscription.objects.update(
+        status=SubscriptionStatus.PAST_DUE, past_due_since=long_ago, current_period_end=long_ago
+    )
+
+    assert renewals.end_grace() == 1
+
+    booking.refresh_from_db()
+    assert not booking.is_confirmed
+    (mail,) = mails("booking_cancelled")
+    assert "did not go through" in mail.content["context"]["reason"]
 
 
 def test_a_closed_account_loses_its_coming_sessions_without_a_mail() -> None:

@@ -22,10 +22,12 @@ from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from accounts.views import entry, passwords
+from billing.gateway import client
 from emails import wording
 from emails.services import breaker, delivery
 from sandbox.browser import FLAGS, chromium_path
 from sandbox.mailgun import StandIn
+from sandbox.stripe import StandIn as StripeStandIn
 from settings_app.services import forget_cache
 from techdeputies.lib import fragments
 from techdeputies.tests.browser.harness import Visitor
@@ -70,6 +72,13 @@ def _site_server(django_db_setup: None) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture(scope="package")
+def _stripe_server(_site_server: str) -> Iterator[StripeStandIn]:
+    """The stand-in for Stripe, with its pages for buyers; it posts to the site by itself."""
+    with StripeStandIn(webhook_url=f"{_site_server}/webhooks/stripe") as server:
+        yield server
+
+
 def point_settings(settings: Any, site: str, mailgun: StandIn) -> None:
     """Let links in mails lead to this site, and mails to this mailbox."""
     settings.SITE_URL = site
@@ -109,12 +118,29 @@ def site(
 
 
 @pytest.fixture
-def visitors(chromium: Browser, site: str, mailgun: StandIn) -> Iterator[Visitors]:
+def stripe(site: str, _stripe_server: StripeStandIn, settings: Any) -> Iterator[StripeStandIn]:
+    """The site pays here. Events are posted at once; a test says when a worker applies them."""
+    _stripe_server.clear()
+    settings.STRIPE_API_BASE = _stripe_server.url
+    settings.STRIPE_SECRET_KEY = _stripe_server.config.api_key
+    settings.STRIPE_WEBHOOK_SECRETS = [_stripe_server.config.webhook_secret]
+    settings.STRIPE_HOSTED_ORIGINS = (_stripe_server.site,)
+    policy = settings.CONTENT_SECURITY_POLICY
+    forms = [*policy["DIRECTIVES"]["form-action"], _stripe_server.site]
+    settings.CONTENT_SECURITY_POLICY = {**policy, "DIRECTIVES": {**policy["DIRECTIVES"], "form-action": forms}}
+    client.breaker.success()
+    yield _stripe_server
+    client.breaker.success()
+
+
+@pytest.fixture
+def visitors(request: pytest.FixtureRequest, chromium: Browser, site: str, mailgun: StandIn) -> Iterator[Visitors]:
     """Opens a fresh browser profile for each call; at the end none may have met a problem."""
     opened: list[Visitor] = []
+    shop = request.getfixturevalue("stripe").site if "stripe" in request.fixturenames else ""
 
     def visitor(**screen: Any) -> Visitor:
-        opened.append(Visitor.open(chromium, site=site, mailgun=mailgun, **screen))
+        opened.append(Visitor.open(chromium, site=site, mailgun=mailgun, shop=shop, **screen))
         return opened[-1]
 
     yield visitor
