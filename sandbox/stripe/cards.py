@@ -14,6 +14,7 @@ FAILS_LATER = "fails_later"
 DISPUTED = "disputed"
 REFUND_PENDING = "refund_pending"
 REFUND_FAILS = "refund_fails"
+EMPTY_ACCOUNT = "empty_account"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ _DECLINES = {
     "insufficient_funds": ("card_declined", "insufficient_funds", "Your card has insufficient funds."),
     "expired_card": ("expired_card", "", "Your card has expired."),
     "incorrect_cvc": ("incorrect_cvc", "", "Your card's security code is incorrect."),
+    EMPTY_ACCOUNT: ("insufficient_funds", "", "The bank account has insufficient funds to cover this payment."),
     FAILS_LATER: ("card_declined", "generic_decline", "Your card was declined."),
 }
 

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.stripe import catalogue, errors, invoices, periods, shapes, subscriptions
+from sandbox.stripe import catalogue, customers, errors, invoices, periods, shapes, subscriptions
 from sandbox.stripe.account import Account
 from sandbox.stripe.errors import ApiError
 from sandbox.stripe.params import Params, merged
@@ -226,9 +226,10 @@ def update(account: Account, params: Params, subscription_id: str) -> Object:
         return _update_ended(account, params, subscription_id)
     if params.get("payment_behavior") in ("default_incomplete", "pending_if_incomplete"):
         raise errors.not_played("payment_behavior")
-    method_id = params.get("default_payment_method")
-    if method_id:
-        account.get("payment_method", method_id, param="default_payment_method")
+    if params.get("default_payment_method"):
+        customers.own_card(
+            account, subscription["customer"], params["default_payment_method"], param="default_payment_method"
+        )
     change = work_out(account, subscription, params) if "items" in params else None
     invoice_id = _invoice_of(change)
     with account.changing(subscription_id, _UPDATED) as subscription:

@@ -29,15 +29,9 @@ def pay(
 ) -> Outcome:
     """Pay an open session with a test card. A declined card leaves it open; ``confirmed`` answers the bank's question."""
     with account.transaction():
-        expire_due(account)
-        session = account.get("checkout.session", session_id)
-        if session["status"] == "expired":
-            return Outcome(False, "This payment page has expired. Please start again from the shop.")
-        if session["status"] == "complete":
-            return Outcome(False, "This has been paid already.")
-        buyer = _Buyer.of(account, session, email, name)
-        if not buyer.email:
-            return Outcome(False, "Please give your email.")
+        session, buyer, refused = _opened(account, session_id, email, name)
+        if refused is not None:
+            return refused
         if session["mode"] == "payment" and session["amount_total"] == 0:
             return _complete_free(account, session, buyer)
         try:
@@ -54,17 +48,36 @@ def pay(
         return _subscribe(account, session, buyer, found)
 
 
+def _opened(account: Account, session_id: str, email: str, name: str) -> tuple[Object, _Buyer, Outcome | None]:
+    """The session and who pays it, and why it cannot be paid, if so."""
+    expire_due(account)
+    session = account.get("checkout.session", session_id)
+    buyer = _Buyer.of(account, session, email, name)
+    words = ""
+    if session["status"] == "expired":
+        words = "This payment page has expired. Please start again from the shop."
+    elif session["status"] == "complete":
+        words = "This has been paid already."
+    elif buyer.is_gone:
+        words = "This account is not there any more."
+    elif not buyer.email:
+        words = "Please give your email."
+    return session, buyer, Outcome(False, words) if words else None
+
+
 @dataclass(frozen=True)
 class _Buyer:
     customer_id: str | None
     email: str
     name: str
+    is_gone: bool = False
 
     @classmethod
     def of(cls, account: Account, session: Object, email: str, name: str) -> _Buyer:
         known = account.store.get(session["customer"]) if session["customer"] else None
         given = (known or {}).get("email") or session["customer_email"] or email
-        return cls(session["customer"], given or "", name or (known or {}).get("name") or "")
+        is_gone = known is not None and known["_deleted"]
+        return cls(session["customer"], given or "", name or (known or {}).get("name") or "", is_gone)
 
     def kept(self, account: Account) -> _Buyer:
         """The same with a customer."""
@@ -107,6 +120,54 @@ def _pay_once(account: Account, session: Object, buyer: _Buyer, card: Card) -> O
 def _complete_free(account: Account, session: Object, buyer: _Buyer) -> Outcome:
     _complete(account, session, buyer, payment_status="no_payment_required")
     return Outcome(True, "There was nothing to pay.")
+
+
+# --- by bank ------------------------------------------------------------------------------------------
+def pay_by_bank(account: Account, session_id: str, *, email: str = "", name: str = "") -> Outcome:
+    """Pay once by a method whose money arrives days later: the session is complete, and unpaid."""
+    with account.transaction():
+        session, buyer, refused = _opened(account, session_id, email, name)
+        if refused is not None:
+            return refused
+        kinds = session["allowed_payment_method_types"]
+        if session["mode"] != "payment" or not session["amount_total"] or (kinds and "us_bank_account" not in kinds):
+            return Outcome(False, "This cannot be paid by bank.")
+        asked: dict[str, Any] = session["_asked"]["payment_intent_data"]
+        intent = payments.promise(
+            account,
+            amount=session["amount_total"],
+            currency=session["currency"],
+            customer_id=buyer.customer_id,
+            metadata=asked.get("metadata") or {},
+        )
+        _complete(account, session, buyer, payment_intent=intent["id"], payment_status="unpaid")
+        return Outcome(True, "The money is on its way.")
+
+
+def settle_bank(account: Account, session_id: str, *, arrives: bool) -> Object:
+    """What becomes of money that was on its way: it arrives, or the bank does not pay."""
+    with account.transaction():
+        session = account.get("checkout.session", session_id)
+        if session["status"] != "complete" or session["payment_status"] != "unpaid" or session.get("_settled"):
+            raise ValueError("No money is on its way for this session.")
+        buyer = _Buyer(session["customer"], session["customer_details"]["email"], "")
+        method = payments.bank_account(account, email=buyer.email, name=buyer.name, has_money=arrives)
+        payments.take(
+            account,
+            method,
+            amount=session["amount_total"],
+            currency=session["currency"],
+            customer_id=session["customer"],
+            metadata={},
+            later=True,
+            intent_id=session["payment_intent"],
+        )
+        with account.changing(session_id) as session:
+            session["_settled"] = True
+            if arrives:
+                session["payment_status"] = "paid"
+        account.emit(f"checkout.session.async_payment_{'succeeded' if arrives else 'failed'}", session)
+        return session
 
 
 # --- every month --------------------------------------------------------------------------------------

@@ -53,6 +53,19 @@ def set_card(account: Account, customer_id: str, card: str) -> Object:
         return method
 
 
+def own_card(account: Account, customer_id: str, method_id: str, *, param: str) -> Object:
+    """A card that is saved with this customer, or the refusal that it is not."""
+    method = account.get("payment_method", method_id, param=param)
+    if method["customer"] != customer_id:
+        raise ApiError(
+            f"The customer does not have a payment method with the ID {method_id}. The payment method must be attached"
+            " to the customer.",
+            code="resource_missing",
+            param=param,
+        )
+    return method
+
+
 def delete(account: Account, customer_id: str) -> Object:
     """Remove a customer: every subscription ends at once, saved cards go. It cannot be undone."""
     with account.transaction():
@@ -87,14 +100,7 @@ def update(account: Account, params: Params, customer_id: str) -> Object:
     settings: dict[str, Any] = params.get("invoice_settings") or {}
     method_id = catalogue.only(settings, "default_payment_method").get("default_payment_method")
     if method_id:
-        method = account.get("payment_method", method_id, param="invoice_settings[default_payment_method]")
-        if method["customer"] != customer_id:
-            raise ApiError(
-                f"The customer does not have a payment method with the ID {method_id}. The payment method must be"
-                " attached to the customer.",
-                code="resource_missing",
-                param="invoice_settings[default_payment_method]",
-            )
+        own_card(account, customer_id, method_id, param="invoice_settings[default_payment_method]")
     with account.changing(customer_id, "customer.updated") as customer:
         _set(customer, params)
         if method_id is not None:

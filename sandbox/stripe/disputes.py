@@ -14,10 +14,10 @@ def open(account: Account, charge_id: str, reason: str = "fraudulent") -> Object
     """The bank takes the money of a charge back until the dispute is decided."""
     with account.transaction():
         charge = account.get("charge", charge_id)
-        if charge["disputed"] or not charge["paid"]:
-            raise ValueError("Only a paid charge can be disputed, and only once.")
-        now = account.now(charge["customer"])
         amount = charge["amount"] - charge["amount_refunded"]
+        if charge["disputed"] or not charge["paid"] or not amount:
+            raise ValueError("Only a charge that was paid and not refunded can be disputed, and only once.")
+        now = account.now(charge["customer"])
         made = shapes.new(
             "dispute",
             amount=amount,

@@ -25,13 +25,7 @@ def save_card(account: Account, card: Card, *, customer_id: str | None, email: s
     """A payment method; with a customer it is kept for later payments."""
     made = shapes.new(
         "payment_method",
-        billing_details={
-            "address": shapes.part("address", country="US", postal_code="94107"),
-            "email": email or None,
-            "name": name or None,
-            "phone": None,
-            "tax_id": None,
-        },
+        billing_details=_billing_details(email, name),
         card={
             "brand": card.brand,
             "checks": {"address_line1_check": None, "address_postal_code_check": "pass", "cvc_check": "pass"},
@@ -55,6 +49,69 @@ def save_card(account: Account, card: Card, *, customer_id: str | None, email: s
     return account.add(made, "payment_method.attached" if customer_id else "")
 
 
+def bank_account(account: Account, *, email: str, name: str, has_money: bool) -> Object:
+    """A bank account that a sum is debited from; it is not kept."""
+    made = shapes.new(
+        "payment_method",
+        billing_details=_billing_details(email, name),
+        created=account.now(),
+        type="us_bank_account",
+        _nature=cards.GOOD if has_money else cards.EMPTY_ACCOUNT,
+    )
+    del made["card"]
+    made["us_bank_account"] = {
+        "account_holder_type": "individual",
+        "account_type": "checking",
+        "bank_name": "Practice Bank",
+        "financial_connections_account": None,
+        "fingerprint": shapes.letters(16),
+        "last4": "6789",
+        "networks": {"preferred": "ach", "supported": ["ach"]},
+        "routing_number": "110000000",
+        "status_details": None,
+    }
+    return account.add(made)
+
+
+def _billing_details(email: str, name: str) -> Object:
+    return {
+        "address": shapes.part("address", country="US", postal_code="94107"),
+        "email": email or None,
+        "name": name or None,
+        "phone": None,
+        "tax_id": None,
+    }
+
+
+def promise(
+    account: Account,
+    *,
+    amount: int,
+    currency: str,
+    customer_id: str | None,
+    metadata: dict[str, str],
+    description: str | None = None,
+    receipt_email: str | None = None,
+    status: str = "processing",
+) -> Object:
+    """A payment intent before any money is taken."""
+    intent = shapes.new(
+        "payment_intent",
+        amount=amount,
+        created=account.now(customer_id),
+        currency=currency,
+        customer=customer_id,
+        description=description,
+        latest_charge=None,
+        metadata=metadata,
+        payment_method=None,
+        receipt_email=receipt_email,
+        status=status,
+    )
+    intent["client_secret"] = f"{intent['id']}_secret_{shapes.letters(12)}"
+    return account.add(intent, "payment_intent.processing" if status == "processing" else "")
+
+
 def take(
     account: Account,
     method: Object,
@@ -69,24 +126,18 @@ def take(
     intent_id: str | None = None,
 ) -> Payment:
     """Try to take a sum. A failed attempt is kept and told of too; ``intent_id`` goes on with an earlier one."""
-    now = account.now(customer_id)
     intent = account.store.get(intent_id) if intent_id else None
     if intent is None:
-        intent = shapes.new(
-            "payment_intent",
+        intent = promise(
+            account,
             amount=amount,
-            created=now,
             currency=currency,
-            customer=customer_id,
-            description=description,
-            latest_charge=None,
+            customer_id=customer_id,
             metadata=metadata,
-            payment_method=None,
+            description=description,
             receipt_email=receipt_email,
             status="requires_payment_method",
         )
-        intent["client_secret"] = f"{intent['id']}_secret_{shapes.letters(12)}"
-        account.add(intent)
     error = cards.refusal(method["_nature"], later=later)
     charge = _charge(account, method, intent, error)
     account.add(charge, "charge.failed" if error else "charge.succeeded")
@@ -99,6 +150,7 @@ def take(
                 status="succeeded", amount_received=amount, payment_method=method["id"], last_payment_error=None
             )
         else:
+            intent["status"] = "requires_payment_method"
             intent["last_payment_error"] = {
                 **_error(error),
                 "charge": charge["id"],
@@ -122,29 +174,7 @@ def _error(error: ApiError) -> dict[str, Any]:
 
 
 def _charge(account: Account, method: Object, intent: Object, error: ApiError | None) -> Object:
-    amount, card = intent["amount"], method["card"]
-    details = shapes.part("card_payment")
-    details["card"].update(
-        amount_authorized=amount if error is None else None,
-        authorization_code="123456" if error is None else None,
-        brand=card["brand"],
-        checks=card["checks"],
-        fingerprint=card["fingerprint"],
-        last4=card["last4"],
-        network=card["brand"],
-        network_transaction_id="768909100610104",
-    )
-    details["card"]["overcapture"]["maximum_amount_capturable"] = amount
-    if method["_nature"] == cards.ASKS:
-        details["card"]["three_d_secure"] = {
-            "authentication_flow": "challenge",
-            "electronic_commerce_indicator": "05",
-            "exemption_indicator": None,
-            "result": "authenticated",
-            "result_reason": None,
-            "transaction_id": shapes.letters(20),
-            "version": "2.2.0",
-        }
+    amount, details = intent["amount"], _details(method, intent["amount"], error)
     outcome = shapes.part("outcome")
     if error is not None:
         outcome.update(
@@ -178,3 +208,36 @@ def _charge(account: Account, method: Object, intent: Object, error: ApiError | 
     )
     made["receipt_url"] = f"{account.site}/receipt/{made['id']}" if error is None else None
     return made
+
+
+def _details(method: Object, amount: int, error: ApiError | None) -> Object:
+    """``payment_method_details``: the card as it was when it paid."""
+    if method["type"] != "card":
+        known = method[method["type"]]
+        names = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
+        shown = {name: known[name] for name in names}
+        return {"type": method["type"], method["type"]: {**shown, "mandate": None, "payment_reference": None}}
+    card = method["card"]
+    details = shapes.part("card_payment")
+    details["card"].update(
+        amount_authorized=amount if error is None else None,
+        authorization_code="123456" if error is None else None,
+        brand=card["brand"],
+        checks=card["checks"],
+        fingerprint=card["fingerprint"],
+        last4=card["last4"],
+        network=card["brand"],
+        network_transaction_id="768909100610104",
+    )
+    details["card"]["overcapture"]["maximum_amount_capturable"] = amount
+    if method["_nature"] == cards.ASKS:
+        details["card"]["three_d_secure"] = {
+            "authentication_flow": "challenge",
+            "electronic_commerce_indicator": "05",
+            "exemption_indicator": None,
+            "result": "authenticated",
+            "result_reason": None,
+            "transaction_id": shapes.letters(20),
+            "version": "2.2.0",
+        }
+    return details

@@ -26,7 +26,6 @@ _IDS = {
     "checkout.session": ("cs_test_a1", 56),
     "coupon": ("", 8),
     "customer": ("cus_", 14),
-    "discount": ("di_1", 23),
     "dispute": ("du_1", 23),
     "event": ("evt_1", 23),
     "invoice": ("in_1", 23),

@@ -130,6 +130,18 @@ def test_a_new_card_pays_from_now_on(shop: Shop) -> None:
         customers.set_card(shop.account, plan.customer, "4000000000000002")
 
 
+def test_a_card_of_somebody_else_cannot_be_used(shop: Shop) -> None:
+    mine, other = shop.subscribed(), shop.subscribed()
+    card = str(other.default_payment_method)
+    with pytest.raises(stripe.InvalidRequestError, match="does not have a payment method with the ID"):
+        shop.v1.subscriptions.update(mine.id, {"default_payment_method": card})
+    with pytest.raises(stripe.InvalidRequestError, match="does not have a payment method with the ID"):
+        shop.v1.customers.update(mine.customer, {"invoice_settings": {"default_payment_method": card}})
+    own = str(mine.default_payment_method)
+    shop.v1.customers.update(mine.customer, {"invoice_settings": {"default_payment_method": own}})
+    assert shop.v1.subscriptions.update(mine.id, {"default_payment_method": own}).default_payment_method == own
+
+
 # --- the portal ---------------------------------------------------------------------------------------
 def test_the_portal_needs_settings(shop: Shop) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="No configuration provided"):

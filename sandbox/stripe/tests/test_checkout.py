@@ -213,6 +213,46 @@ def test_a_card_that_is_disputed_opens_a_dispute(shop: Shop) -> None:
     assert (dispute.status, dispute.amount) == ("needs_response", 5000)
 
 
+# --- by bank ------------------------------------------------------------------------------------------
+def test_money_by_bank_arrives_later(shop: Shop) -> None:
+    session = shop.once()
+    assert checkout.pay_by_bank(shop.account, session.id).ok
+    assert shop.types() == ["payment_intent.processing", "checkout.session.completed"]
+    found: Any = shop.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
+    assert (found.status, found.payment_status, found.payment_intent.status) == ("complete", "unpaid", "processing")
+    with pytest.raises(stripe.InvalidRequestError, match="does not have a successful charge"):
+        shop.v1.refunds.create({"payment_intent": found.payment_intent.id})
+    checkout.settle_bank(shop.account, session.id, arrives=True)
+    assert shop.types() == [
+        "charge.succeeded",
+        "payment_intent.succeeded",
+        "checkout.session.async_payment_succeeded",
+    ]
+    found = shop.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent.latest_charge"]})
+    assert found.payment_status == "paid"
+    assert found.payment_intent.latest_charge.payment_method_details.us_bank_account.last4 == "6789"
+    with pytest.raises(ValueError, match="No money is on its way"):
+        checkout.settle_bank(shop.account, session.id, arrives=False)
+
+
+def test_money_by_bank_may_not_arrive(shop: Shop) -> None:
+    session = shop.once()
+    checkout.pay_by_bank(shop.account, session.id)
+    shop.types()
+    checkout.settle_bank(shop.account, session.id, arrives=False)
+    assert shop.types()[-1] == "checkout.session.async_payment_failed"
+    found: Any = shop.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
+    assert (found.status, found.payment_status) == ("complete", "unpaid")
+    assert found.payment_intent.status == "requires_payment_method"
+    with pytest.raises(ValueError, match="No money is on its way"):
+        checkout.settle_bank(shop.account, session.id, arrives=True)
+
+
+def test_only_what_is_paid_once_and_may_be_is_paid_by_bank(shop: Shop) -> None:
+    for session in (shop.session(customer=shop.customer()), shop.once(allowed_payment_method_types=["card"])):
+        assert checkout.pay_by_bank(shop.account, session.id).message == "This cannot be paid by bank."
+
+
 # --- not twice, not too late --------------------------------------------------------------------------
 def test_a_session_is_paid_once(shop: Shop) -> None:
     session = shop.once()
@@ -255,3 +295,13 @@ def test_the_session_is_named_where_the_buyer_returns(shop: Shop) -> None:
     session = shop.session()
     stored = shop.account.get("checkout.session", session.id)
     assert checkout.success_address(stored) == f"https://shop.example/done/?session_id={session.id}"
+
+
+def test_who_was_deleted_cannot_pay(shop: Shop) -> None:
+    customer = shop.customer()
+    session = shop.session(customer=customer)
+    shop.v1.customers.delete(customer)
+    shop.types()
+    outcome = shop.pay(session)
+    assert (outcome.ok, outcome.message) == (False, "This account is not there any more.")
+    assert shop.types() == []

@@ -127,3 +127,10 @@ def test_a_plans_payment_is_refunded_through_its_invoice(shop: Shop) -> None:
     payment: Any = shop.v1.invoice_payments.list({"invoice": plan.latest_invoice}).data[0]
     made = shop.v1.refunds.create({"payment_intent": payment.payment.payment_intent, "amount": 1000})
     assert made.amount == 1000
+
+
+def test_what_was_refunded_cannot_be_disputed(shop: Shop) -> None:
+    intent = shop.bought()
+    shop.v1.refunds.create({"payment_intent": intent})
+    with pytest.raises(ValueError, match="not refunded"):
+        disputes.open(shop.account, _charge(shop, intent).id)

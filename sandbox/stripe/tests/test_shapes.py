@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stripe
 
 from sandbox.stripe import changes, checkout, customers, disputes, refunds, shapes, subscriptions
 from sandbox.stripe.tests.conftest import Shop, change
@@ -67,6 +68,20 @@ def _free(shop: Shop) -> None:
     shop.pay(
         shop.once(5000, customer=shop.customer(), customer_email=None, client_reference_id="42", discounts=discounts)
     )
+
+
+def _by_bank(shop: Shop) -> Any:
+    session = shop.once(2900, customer=shop.customer(), customer_email=None, client_reference_id="42")
+    assert checkout.pay_by_bank(shop.account, session.id, name="Jordan Rivera").ok
+    return session
+
+
+def _bank_pays(shop: Shop) -> None:
+    checkout.settle_bank(shop.account, _by_bank(shop).id, arrives=True)
+
+
+def _bank_fails(shop: Shop) -> None:
+    checkout.settle_bank(shop.account, _by_bank(shop).id, arrives=False)
 
 
 def _upgraded(shop: Shop) -> None:
@@ -129,10 +144,13 @@ def _deleted(shop: Shop) -> None:
 PLAYS: dict[str, Callable[[Shop], Any]] = {
     "charge.dispute.created": _disputed,
     "charge.refunded": _refunded,
+    "checkout.session.async_payment_failed": _bank_fails,
+    "checkout.session.async_payment_succeeded": _bank_pays,
     "checkout.session.completed--course_part_gift_card": _course,
     "checkout.session.completed--gift_card": _gift_card,
     "checkout.session.completed--nothing_to_pay": _free,
     "checkout.session.completed--plan": _plan,
+    "checkout.session.completed--unpaid": _by_bank,
     "checkout.session.expired": _expired,
     "customer.deleted": _deleted,
     "customer.subscription.created": _plan,
@@ -161,6 +179,40 @@ def test_an_event_has_the_fields_of_the_payload_that_was_checked(shop: Shop, nam
     if name.endswith("--renewal") and golden["type"] == "invoice.paid":
         assert ours["data"]["object"]["billing_reason"] == "subscription_cycle"
     assert _differences(ours, golden) == []
+
+
+def test_every_checked_payload_is_played() -> None:
+    assert set(PLAYS) == {file.stem for file in DATA.glob("*.json")} - {"index"}
+
+
+TYPES: dict[str, type] = {
+    "billing_portal.configuration": stripe.billing_portal.Configuration,
+    "billing_portal.session": stripe.billing_portal.Session,
+    "charge": stripe.Charge,
+    "checkout.session": stripe.checkout.Session,
+    "coupon": stripe.Coupon,
+    "customer": stripe.Customer,
+    "dispute": stripe.Dispute,
+    "event": stripe.Event,
+    "invoice": stripe.Invoice,
+    "invoice_payment": stripe.InvoicePayment,
+    "item": stripe.LineItem,
+    "line_item": stripe.InvoiceLineItem,
+    "payment_intent": stripe.PaymentIntent,
+    "payment_method": stripe.PaymentMethod,
+    "price": stripe.Price,
+    "product": stripe.Product,
+    "refund": stripe.Refund,
+    "schedule_phase": stripe.SubscriptionSchedule.Phase,
+    "subscription": stripe.Subscription,
+    "subscription_item": stripe.SubscriptionItem,
+    "subscription_schedule": stripe.SubscriptionSchedule,
+}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_shape_has_no_field_the_package_does_not_name(kind: str) -> None:
+    assert set(shapes.part(kind)) - set(TYPES[kind].__annotations__) == set()
 
 
 def test_no_object_shows_the_notes_of_the_stand_in(shop: Shop) -> None:
