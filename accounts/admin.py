@@ -18,6 +18,7 @@ from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
 from accounts.admin_mail import mail_panel
+from accounts.admin_panels import panels_of
 from accounts.models import DeletionUndoLink, EmailChange, EmailVerificationToken, PasswordResetToken, Session, User
 from accounts.services.devices import end_all_sessions, end_session
 from accounts.services.passwords import send_reset_link
@@ -189,6 +190,8 @@ class UserAdmin(NoDeleteMixin, AuditedAdmin):
         context: dict[str, Any] = {"acts": [(name, words[0]) for name, words in ACTS.items()] if may else []}
         if person is not None and request.user.has_perm("emails.view_emailjob"):
             context["mail"] = mail_panel(person)
+        if person is not None:
+            context["panels"] = panels_of(request, person)
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def act_view(self, request: HttpRequest, pk: int, act: str) -> HttpResponse:

@@ -167,6 +167,10 @@ class NothingToRefund(RefundTooMuch):
     message = "This payment has been given back already, or was not made by card."
 
 
+class PaymentMovedOn(RefundTooMuch):
+    message = "Something was given back of this payment meanwhile. Please look at it, and then choose again."
+
+
 class PaymentDisputed(RefundTooMuch):
     message = "The bank is looking into this payment, so nothing can be given back until it has decided."
 

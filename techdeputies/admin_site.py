@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from billing.models import StaffAlert
 from settings_app.services import business_zone
 
 # Group on the front page -> models as "app_label.ModelName", in the order staff look for them.
@@ -26,11 +27,22 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "money",
         "Money",
         (
+            "billing.StaffAlert",
             "billing.UserSubscription",
+            "billing.Payment",
+            "billing.Refund",
+            "billing.Dispute",
+            "billing.Checkout",
             "billing.Plan",
+            "billing.PlanPrice",
+            "billing.PlanChange",
+            "billing.FamilyMember",
+            "billing.FamilyInvitation",
             "billing.VisitUse",
             "billing.GiftCard",
             "billing.GiftCardTransaction",
+            "billing.StripeEvent",
+            "billing.StripeReconciliation",
         ),
     ),
     ("courses", "Courses", ("courses.CoursePurchase",)),
@@ -64,11 +76,15 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 # Pages that are no table: group -> address, name and the right they need.
 PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "money": (("admin:billing_payment_figures", "Figures of the months", "billing.view_figures"),),
     "mail": (
         ("admin:emails_emailjob_queue", "Mail that waits", "emails.view_emailjob"),
         ("admin:emails_emailjob_report", "Delivery report", "emails.view_emailjob"),
     ),
 }
+
+
+ALERTS_SHOWN = 5
 
 
 class AdminSite(admin.AdminSite):
@@ -97,6 +113,14 @@ class AdminSite(admin.AdminSite):
     def get_urls(self) -> list[Any]:
         """Without the look-up of any row of any table by number; no page here links to it."""
         return [entry for entry in super().get_urls() if getattr(entry, "name", None) != "view_on_site"]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The groups, and above them what a person must look at."""
+        alerts: list[StaffAlert] = []
+        if self.has_permission(request) and request.user.has_perm("billing.view_staffalert"):
+            alerts = list(StaffAlert.objects.open().order_by("-created_at")[: ALERTS_SHOWN + 1])
+        context = {"alerts": alerts[:ALERTS_SHOWN], "has_more_alerts": len(alerts) > ALERTS_SHOWN}
+        return super().index(request, {**context, **(extra_context or {})})
 
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_staff

@@ -1,6 +1,6 @@
 """The three groups of staff, with no more rights than their work needs.
 
-An owner decides; a deputy holds sessions; support answers people. Rights are named ``app.action_model``.
+An owner decides; a deputy holds sessions and sees no money; support answers people. Rights are named ``app.action_model``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,16 @@ _READ_BY_ALL = (
     "support.view_ticketcomment",
 )
 
+_MONEY = (
+    "billing.view_checkout",
+    "billing.view_dispute",
+    "billing.view_familyinvitation",
+    "billing.view_familymember",
+    "billing.view_payment",
+    "billing.view_planchange",
+    "billing.view_refund",
+)
+
 RIGHTS: dict[str, tuple[str, ...]] = {
     OWNER: (
         *_READ_BY_ALL,
@@ -38,8 +48,17 @@ RIGHTS: dict[str, tuple[str, ...]] = {
         "auth.add_group",
         "auth.change_group",
         "auth.view_group",
+        "billing.add_refund",
         "billing.add_usersubscription",
         "billing.change_plan",
+        "billing.change_staffalert",
+        "billing.change_stripeevent",
+        *_MONEY,
+        "billing.view_figures",
+        "billing.view_planprice",
+        "billing.view_staffalert",
+        "billing.view_stripeevent",
+        "billing.view_stripereconciliation",
         "billing.view_giftcard",
         "billing.view_giftcardtransaction",
         "booking.add_booking",
@@ -80,6 +99,7 @@ RIGHTS: dict[str, tuple[str, ...]] = {
         "accounts.change_user",
         "accounts.view_session",
         "accounts.delete_session",
+        *_MONEY,
         "billing.view_giftcard",
         "billing.view_giftcardtransaction",
         "booking.add_booking",

@@ -82,7 +82,8 @@ class Checkout(TimestampedModel):
         indexes = [
             models.Index(
                 fields=["expires_at"], condition=models.Q(state=CheckoutState.OPEN), name="checkout_open_until"
-            )
+            ),
+            models.Index(fields=["-created_at"], name="checkout_latest"),
         ]
 
     def __str__(self) -> str:
@@ -123,6 +124,7 @@ class Payment(TimestampedModel):
             models.Index(fields=["user", "-paid_at"], name="payment_of_person"),
             models.Index(fields=["paid_at"], name="payment_paid_at"),
         ]
+        permissions = [("view_figures", "Can see the figures of the months")]
 
     def __str__(self) -> str:
         return f"{self.what}"

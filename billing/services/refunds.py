@@ -18,6 +18,7 @@ from billing import gateway
 from billing.exceptions import (
     NothingToRefund,
     PaymentDisputed,
+    PaymentMovedOn,
     RefundTooMuch,
     StripeMissing,
     StripeRefused,
@@ -61,10 +62,13 @@ class NotKnownYet(Exception):
 
 
 @transaction.atomic
-def ask(*, payment: Payment, amount_cents: int, reason: str, actor: Actor | None = None) -> Refund:
+def ask(
+    *, payment: Payment, amount_cents: int, reason: str, actor: Actor | None = None, left_cents: int | None = None
+) -> Refund:
     """Decide to give ``amount_cents`` of the payment back, in the caller's transaction; it is sent after the commit.
 
-    Raises RefundTooMuch, or one of its kinds: NothingToRefund, PaymentDisputed.
+    ``left_cents`` is what staff saw to be left, so that a button pressed twice gives a part back once. Raises
+    RefundTooMuch, or one of its kinds: NothingToRefund, PaymentDisputed, PaymentMovedOn.
     """
     payment = _lock(payment.pk)
     if Dispute.objects.open().filter(payment=payment).exists():
@@ -72,6 +76,8 @@ def ask(*, payment: Payment, amount_cents: int, reason: str, actor: Actor | None
     left = payment.amount_cents - _gone(payment)
     if left <= 0 or not payment.stripe_payment_intent_id:
         raise NothingToRefund
+    if left_cents is not None and left_cents != left:
+        raise PaymentMovedOn
     if not 0 < amount_cents <= left:
         raise RefundTooMuch
     refund = Refund.objects.create(

@@ -14,12 +14,12 @@ from django.utils import timezone
 
 from audit.actors import Actor
 from audit.mixins import ReadOnlyAdmin
-from emails.admin.chart import Bar, bar_chart
 from emails.models import EmailJob, EmailStatus
 from emails.services import breaker, report, retry, staff
 from emails.services.overview import FAILURE_DAYS, MOST_COUNTED, Failure, Overview, overview
 from emails.services.timeline import cause_words, moment_words
 from settings_app.services import business_zone
+from techdeputies.lib.bars import Bar, bar_chart
 
 WHY_PAUSED = {
     "provider_limit": "Mailgun asked us to slow down.",
@@ -116,7 +116,10 @@ class QueuePages(ReadOnlyAdmin):
         total = sum(line.count for line in lines)
         context = {
             "title": "Delivery report of 30 days",
-            "chart": bar_chart([Bar(line.status.label, line.count, _KIND.get(line.status, "good")) for line in lines]),
+            "chart": bar_chart(
+                [Bar(line.status.label, line.count, _KIND.get(line.status, "good")) for line in lines],
+                label="Mails by state. The table has the same numbers.",
+            ),
             "lines": [
                 {
                     "name": line.status.label,

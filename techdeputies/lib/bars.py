@@ -14,14 +14,15 @@ BAR = 18
 
 @dataclass(frozen=True)
 class Bar:
-    """``kind``: good, warn, bad or mute."""
+    """``kind``: good, warn, bad or mute. ``words`` say the count where it is no plain number."""
 
     name: str
     count: int
     kind: str
+    words: str = ""
 
 
-def bar_chart(bars: list[Bar]) -> SafeString | str:
+def bar_chart(bars: list[Bar], *, label: str) -> SafeString | str:
     """One bar below the other, each under its name and number, which tell all that the bars show."""
     if not bars:
         return ""
@@ -34,7 +35,7 @@ def bar_chart(bars: list[Bar]) -> SafeString | str:
             (
                 index * ROW + 14,
                 bar.name,
-                f"{bar.count:,}",
+                bar.words or f"{bar.count:,}",
                 index * ROW + 20,
                 max(2, round(WIDTH * bar.count / most)),
                 BAR,
@@ -49,6 +50,6 @@ def bar_chart(bars: list[Bar]) -> SafeString | str:
         ROW * len(bars),
         WIDTH,
         ROW * len(bars),
-        "Mails by state. The table has the same numbers.",
+        label,
         shapes,
     )
