@@ -6,7 +6,15 @@ import socket
 
 import pytest
 
-from sandbox.environment import chosen_port, database_address, free_port, is_local_database
+from sandbox.environment import (
+    chosen_port,
+    database_address,
+    free_port,
+    has_stripe,
+    is_local_database,
+    stripe_env,
+    stripe_posts_env,
+)
 from sandbox.errors import Refusal
 from sandbox.pytest_plugin import own_redis_database, worker_number
 
@@ -54,3 +62,28 @@ def test_each_worker_of_a_test_run_has_a_redis_database_of_its_own() -> None:
     assert worker_number({"PYTEST_XDIST_WORKER": "gw3"}) == 4
     assert own_redis_database("unix:///tmp/s/valkey.sock?db=0", 4) == "unix:///tmp/s/valkey.sock?db=4"
     assert own_redis_database("redis://127.0.0.1:6379/0", 2) == "redis://127.0.0.1:6379/2"
+
+
+def test_a_stand_in_plays_stripe_until_a_key_is_given() -> None:
+    assert not has_stripe({})
+    assert not has_stripe({"STRIPE_SECRET_KEY": " "})
+    assert has_stripe({"STRIPE_SECRET_KEY": "sk_test_1"})
+
+
+def test_the_product_and_the_stand_in_for_stripe_share_their_secrets() -> None:
+    secrets = {
+        "STRIPE_SECRET_KEY": "sk_test_1",
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_1",
+        "STRIPE_WEBHOOK_SECRETS": "whsec_1",
+        "SECRET_KEY": "of nobody's concern",
+    }
+
+    assert stripe_env(secrets, 8026) == {
+        "STRIPE_SECRET_KEY": "sk_test_1",
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_1",
+        "STRIPE_WEBHOOK_SECRETS": "whsec_1",
+        "STRIPE_API_BASE": "http://127.0.0.1:8026",
+    }
+    assert stripe_posts_env("http://127.0.0.1:8000") == {
+        "STRIPE_STANDIN_WEBHOOK_URL": "http://127.0.0.1:8000/webhooks/stripe"
+    }
