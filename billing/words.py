@@ -10,7 +10,7 @@ from techdeputies.lib.money import money
 COURSES = {
     CourseInclusion.NONE: ("Not included", "Courses", " are not included"),
     CourseInclusion.PARTIAL: (
-        "3 courses: Computer Basics 101, Email Essentials and Password Security",
+        "3 of the 6 courses",
         "3 courses",
         ": Computer Basics 101, Email Essentials and Password Security",
     ),
@@ -18,8 +18,8 @@ COURSES = {
 }
 HELP = {
     SupportTier.EMAIL: ("By email", "Help by email", ""),
-    SupportTier.PRIORITY: ("By email, and we answer you sooner", "Help by email", ", and we answer you sooner"),
-    SupportTier.PREMIUM: ("By email, and we answer you first", "Help by email", ", and we answer you first"),
+    SupportTier.PRIORITY: ("By email, and sooner", "Help by email", ", and we answer you sooner"),
+    SupportTier.PREMIUM: ("By email, and first of all", "Help by email", ", and we answer you first"),
 }
 
 
@@ -45,11 +45,14 @@ class PlanWords:
     people: str
     help: str
     courses: str
+    course_names: str
+    """Empty for all or none."""
     points: tuple[Point, ...]
 
 
 def plan_words(plan: Plan) -> PlanWords:
     """``sessions``, ``people``, ``help`` and ``courses`` fit a cell of a table; ``points`` a list."""
+    partial = plan.course_inclusion == CourseInclusion.PARTIAL
     return PlanWords(
         name=plan.name,
         title=plan.display_name,
@@ -60,6 +63,7 @@ def plan_words(plan: Plan) -> PlanWords:
         people=_people(plan.family_size),
         help=HELP[SupportTier(plan.support_tier)][0],
         courses=COURSES[CourseInclusion(plan.course_inclusion)][0],
+        course_names=COURSES[CourseInclusion(plan.course_inclusion)][2].removeprefix(": ") if partial else "",
         points=_points(plan),
     )
 

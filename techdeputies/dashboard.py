@@ -58,6 +58,7 @@ class PlanCard:
     limit: int
     left: int
     next_words: str
+    may_change: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ def plan_card(now: Standing, entitlement: Entitlement, zone: ZoneInfo) -> PlanCa
         limit=entitlement.visit_limit,
         left=entitlement.visits_left,
         next_words=_next_words(now, entitlement, zone),
+        may_change=now.may_change,
     )
 
 

@@ -177,7 +177,9 @@ if STRIPE_API_BASE != STRIPE and "_live_" in STRIPE_SECRET_KEY:
     )
 # The pages a person may be sent to, for redirects and for forms.
 STRIPE_HOSTED_ORIGINS = (
-    ("https://checkout.stripe.com", "https://billing.stripe.com") if STRIPE_API_BASE == STRIPE else (STRIPE_API_BASE,)
+    ("https://checkout.stripe.com", "https://billing.stripe.com", "https://invoice.stripe.com")
+    if STRIPE_API_BASE == STRIPE
+    else (STRIPE_API_BASE,)
 )
 
 # --- Security headers ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import make_user
-from billing.models import FamilyMember, Payment, PaymentKind, Plan, SubscriptionStatus, UserSubscription
+from billing.models import Payment, PaymentKind, Plan, SubscriptionStatus, UserSubscription
 from billing.tests.factories import make_plan, make_subscription
 
 _numbers = count(1)
@@ -65,13 +65,6 @@ def in_state(state: str, plan: Plan | None = None) -> UserSubscription:
         "moving": {"next_plan": make_plan(display_name="Small", price_in_cents=2900)},
     }
     return make_bought(plan=plan, **fields[state])
-
-
-def make_member(of: UserSubscription) -> User:
-    """Somebody who shares this plan."""
-    user = make_user(name="Harold Baker")
-    FamilyMember.objects.create(subscription=of, user=user)
-    return user
 
 
 def make_payment(subscription: UserSubscription, **fields: Any) -> Payment:

@@ -14,8 +14,8 @@ from accounts.models import User
 from accounts.tests.factories import make_user
 from audit.actors import Actor
 from billing.models import Checkout, CheckoutKind, CheckoutState, Plan
-from billing.tests.factories import make_subscriber
-from billing.tests.pages import in_state, leads_to, make_bought, make_member, make_plans, signed_in
+from billing.tests.factories import make_member, make_subscriber
+from billing.tests.pages import in_state, leads_to, make_bought, make_plans, signed_in
 from settings_app.services import set_value
 from techdeputies.tests.pages import own_links, words
 
@@ -78,7 +78,7 @@ class TestCheckPage:
         assert leads_to(signed_in(make_subscriber()).post(CHECK)) == reverse("billing:my_plan")
 
     def test_who_shares_one_leaves_it_first(self) -> None:
-        response: Any = signed_in(make_member(in_state("active"))).post(CHECK, follow=True)
+        response: Any = signed_in(make_member(in_state("active")).user).post(CHECK, follow=True)
 
         assert response.redirect_chain == [(reverse("billing:plan_list"), 302)]
         assert "Please leave that one first" in words(response)

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from accounts.tests.factories import make_user
 from billing.models import Refund
-from billing.tests.factories import make_subscriber
-from billing.tests.pages import in_state, leads_to, make_bought, make_member, make_payment, signed_in
+from billing.tests.factories import make_member, make_subscriber
+from billing.tests.pages import in_state, leads_to, make_bought, make_payment, signed_in
 from techdeputies.tests.pages import own_links, words
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +58,7 @@ class TestList:
         assert "$10.50 given back" in text
 
     def test_nothing_paid_yet_leads_to_the_plans(self) -> None:
-        member = make_member(make_bought())
+        member = make_member(make_bought()).user
 
         response = signed_in(member).get(HISTORY)
 
@@ -128,7 +128,7 @@ class TestPortal:
         assert 'name="for" value="card"' in response.content.decode()
 
     def test_who_never_paid_by_card_has_nothing_there(self) -> None:
-        for user in (make_user(), make_subscriber(), make_member(make_bought())):
+        for user in (make_user(), make_subscriber(), make_member(make_bought()).user):
             response: Any = signed_in(user).post(PORTAL, follow=True)
             assert response.redirect_chain == [(reverse("billing:my_plan"), 302)]
             assert "You have not paid with a card here yet" in words(response)

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from accounts.tests.factories import make_user
 from billing.models import Plan, SubscriptionStatus
-from billing.tests.factories import make_plan, make_subscriber, make_subscription
-from billing.tests.pages import in_state, leads_to, make_bought, make_member, make_payment, make_plans, signed_in
+from billing.tests.factories import make_member, make_plan, make_subscriber, make_subscription
+from billing.tests.pages import in_state, leads_to, make_bought, make_payment, make_plans, signed_in
 from techdeputies.tests.pages import own_links, words
 
 pytestmark = pytest.mark.django_db
@@ -112,7 +112,7 @@ class TestPlanList:
         assert not any("/change/" in link or "/checkout/" in link for link in links)
 
     def test_who_shares_a_plan_sees_that(self, plans: dict[str, Plan]) -> None:
-        member = make_member(make_bought(plan=plans["standard"]))
+        member = make_member(make_bought(plan=plans["standard"])).user
 
         text, links = seen(signed_in(member), PLANS)
 
@@ -147,6 +147,7 @@ class TestMyPlan:
 
         assert "Active" in text
         assert "0 of 5 used, 5 left" in text
+        assert "Computer Basics 101" in text
         assert "Next payment $99 on " in text
         assert "Visa card ending in 4242" in text
         for name in ("plan_list", "plan_cancel", "payment_list", "portal", "family"):
@@ -199,7 +200,7 @@ class TestMyPlan:
         bought = make_bought(user=make_user(name="Margaret Ellis"))
         make_payment(bought)
 
-        text, links = seen(signed_in(make_member(bought)), MY_PLAN)
+        text, links = seen(signed_in(make_member(bought).user), MY_PLAN)
 
         assert "This plan belongs to Margaret" in text
         assert "$" not in text
@@ -266,7 +267,7 @@ class TestStopping:
         assert "The payment that is still open is not taken any more" in text
 
     def test_nothing_to_stop_leads_to_the_page_of_the_plan(self) -> None:
-        member = make_member(in_state("active"))
+        member = make_member(in_state("active")).user
 
         for user in (make_user(), make_subscriber(), in_state("ending").user, member):
             for send in (signed_in(user).get, signed_in(user).post):

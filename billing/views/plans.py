@@ -183,8 +183,8 @@ def _plan_rows(now: Standing, zone: ZoneInfo) -> list[dict[str, str]]:
     plan = row.plan
     words = plan_words(plan)
     rows = [
-        {"key": "Sessions", "value": _used_words(row), "soft": _period_words(now, zone)},
-        {"key": "Courses", "value": words.courses},
+        {"key": "Sessions", "value": _used_words(now), "soft": _period_words(now, zone)},
+        {"key": "Courses", "value": words.courses, "soft": words.course_names},
         {"key": "Written help", "value": words.help},
     ]
     if now.is_shared:
@@ -201,7 +201,7 @@ def _plan_rows(now: Standing, zone: ZoneInfo) -> list[dict[str, str]]:
     if row.is_granted:
         return [*rows, {"key": "Price", "value": "You do not pay for it"}]
     rows.insert(0, {"key": "Price", "value": plan_mails.price_words(row)})
-    rows.insert(1, _payment_row(now, zone))
+    rows.insert(1, _payment_row(row, now))
     last = row.payments.order_by("-paid_at").first()
     rows.insert(
         2,
@@ -215,19 +215,21 @@ def _plan_rows(now: Standing, zone: ZoneInfo) -> list[dict[str, str]]:
     return rows
 
 
-def _payment_row(now: Standing, zone: ZoneInfo) -> dict[str, str]:
-    row = now.subscription
-    assert row is not None
+def _payment_row(row: UserSubscription, now: Standing) -> dict[str, str]:
     if now.needs_payment:
         return {"key": "Payment", "value": f"{plan_mails.price_words(row)} is still open"}
     return {"key": "Next payment", "value": plan_mails.next_payment_words(row)}
 
 
-def _used_words(row: UserSubscription) -> str:
+def _used_words(now: Standing) -> str:
+    row = now.subscription
+    if row is None:
+        return ""
     counts = subscriptions.allowance(row)
     if row.plan.is_unlimited:
         return f"Unlimited. {counts.counted} booked this month"
-    return f"{counts.counted} of {row.plan.session_limit} used, {counts.left(row.plan)} left"
+    used = f"{counts.counted} of {row.plan.session_limit} used"
+    return f"{used}, {counts.left(row.plan)} left" if now.state in (State.ACTIVE, State.ENDING) else used
 
 
 def _period_words(now: Standing, zone: ZoneInfo) -> str:
@@ -397,7 +399,7 @@ def _cancel_rows(now: Standing, zone: ZoneInfo) -> list[dict[str, str]]:
     if end is not None:
         rows += [
             {"key": "It works until", "value": long_date(end, zone)},
-            {"key": "Sessions until then", "value": _used_words(own)},
+            {"key": "Sessions until then", "value": _used_words(now)},
         ]
     rows.append({"key": "More to pay", "value": "Nothing"})
     return rows

@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from accounts.tests.factories import make_admin, make_user
 from billing.models import FamilyInvitation, SubscriptionStatus
-from billing.tests.factories import make_plan, make_subscriber, make_subscription
-from billing.tests.pages import in_state, make_bought, make_member
+from billing.tests.factories import make_member, make_plan, make_subscriber, make_subscription
+from billing.tests.pages import in_state, make_bought
 from booking.models import Attendance, Booking, EventKind
 from booking.tests.factories import make_booking, make_event
 from settings_app.decorators import too_many
@@ -259,7 +259,7 @@ def test_plan_card_says_what_comes_next(client: Client) -> None:
         (stopping.user, "You pay nothing more."),
         (moving.user, "you have the Small plan."),
         (paid.user, "The next payment: $99 on"),
-        (make_member(paid), "Margaret shares it with you."),
+        (make_member(paid).user, "Margaret shares it with you."),
         (make_subscriber(), "It works until"),
     ):
         client.force_login(user)
