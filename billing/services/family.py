@@ -7,6 +7,7 @@ locks the person before it, so that nobody shares two plans, or one beside a pla
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,6 +17,8 @@ from django.utils import timezone
 from accounts import tokens
 from accounts.exceptions import NotVerified
 from accounts.models import User
+from audit.actors import Actor
+from audit.services import record_admin_action
 from billing.exceptions import (
     AlreadyInvited,
     AlreadyShares,
@@ -34,6 +37,7 @@ from emails.services.outbox import cancel_emails
 from settings_app.services import value
 
 REMOVED = "{owner} has taken you off it."
+REMOVED_BY_STAFF = "We have taken you off it. If you did not ask us for that, please call us."
 LEFT = "You chose to leave it."
 OWN_PLAN = "You have a plan of your own now."
 ENDED = "The plan has ended."
@@ -117,9 +121,21 @@ def invite(*, owner: User, email: str) -> FamilyInvitation:
 @transaction.atomic
 def withdraw(*, owner: User, invitation: FamilyInvitation) -> None:
     """Take an offer back; its link is dead from now on. Raises InvitationOver when it was taken up meanwhile."""
-    subscription = subscriptions.lock(invitation.subscription_id)
-    if subscription.user_id != owner.pk:
+    if subscriptions.lock(invitation.subscription_id).user_id != owner.pk:
         raise InvitationOver
+    _take_back(invitation)
+
+
+@transaction.atomic
+def withdraw_by_staff(*, invitation: FamilyInvitation, actor: Actor) -> None:
+    """The same for somebody who calls us, written down."""
+    subscription = subscriptions.lock(invitation.subscription_id)
+    _take_back(invitation)
+    record_admin_action(actor=actor, action="family_invitation_withdrawn", target=subscription.user)
+
+
+def _take_back(invitation: FamilyInvitation) -> None:
+    """Under the plan's lock."""
     row = FamilyInvitation.objects.get(pk=invitation.pk)
     if row.accepted_at is not None:
         raise InvitationOver
@@ -184,10 +200,25 @@ def _check_stands(invitation: FamilyInvitation, subscription: UserSubscription) 
 def remove(*, owner: User, member: FamilyMember) -> None:
     """The owner takes somebody off the plan. Raises NotAMember when they have left already."""
     subscription = subscriptions.lock(member.subscription_id)
-    row = FamilyMember.objects.current().filter(pk=member.pk, subscription=subscription).first()
-    if row is None or subscription.user_id != owner.pk:
+    if subscription.user_id != owner.pk:
         raise NotAMember
-    _end([row], subscription, REMOVED)
+    _take_off(member, subscription, REMOVED)
+
+
+@transaction.atomic
+def remove_by_staff(*, member: FamilyMember, actor: Actor) -> None:
+    """The same for somebody who calls us, written down."""
+    subscription = subscriptions.lock(member.subscription_id)
+    _take_off(member, subscription, REMOVED_BY_STAFF)
+    record_admin_action(actor=actor, action="family_member_removed", target=member.user)
+
+
+def _take_off(member: FamilyMember, subscription: UserSubscription, reason: str) -> None:
+    """Under the plan's lock."""
+    row = FamilyMember.objects.current().filter(pk=member.pk, subscription=subscription).first()
+    if row is None:
+        raise NotAMember
+    _end([row], subscription, reason)
 
 
 @transaction.atomic
@@ -237,9 +268,9 @@ def _leave(user: User, reason: str) -> None:
     if seen is None:
         return
     subscription = subscriptions.lock(seen.subscription_id)
-    row = FamilyMember.objects.current().filter(pk=seen.pk).first()
-    if row is not None:
-        _end([row], subscription, reason)
+    # Whoever was taken off while the lock was waited for has been told already.
+    with suppress(NotAMember):
+        _take_off(seen, subscription, reason)
 
 
 def _end(

@@ -14,6 +14,7 @@ from accounts.models import User
 from accounts.tests.factories import make_admin, make_user
 from accounts.tests.helpers import last_mail, mails, secret_in
 from audit.actors import Actor
+from audit.models import AdminActionAudit
 from billing import entitlements
 from billing.exceptions import (
     AlreadyInvited,
@@ -243,6 +244,26 @@ class TestLeaving:
         family.accept(user=make_user(), token=secret)
         with pytest.raises(InvitationOver):
             family.withdraw(owner=owner, invitation=invitation)
+
+    def test_staff_take_somebody_off_and_an_offer_back_and_it_is_written_down(
+        self, owner: User, subscription: UserSubscription
+    ) -> None:
+        actor, member = Actor(user=make_admin()), make_member(subscription)
+        invite(owner)
+        invitation = FamilyInvitation.objects.get()
+
+        family.remove_by_staff(member=member, actor=actor)
+        family.withdraw_by_staff(invitation=invitation, actor=actor)
+
+        assert not names(subscription)
+        assert not FamilyInvitation.objects.open().exists()
+        assert last_mail("family_ended")["reason_words"].startswith("We have taken you off it.")
+        with pytest.raises(NotAMember):
+            family.remove_by_staff(member=member, actor=actor)
+        assert list(AdminActionAudit.objects.order_by("pk").values_list("action", "target_user_id")) == [
+            ("family_member_removed", member.user.pk),
+            ("family_invitation_withdrawn", owner.pk),
+        ]
 
     def test_a_member_leaves_and_may_come_back(self, owner: User, subscription: UserSubscription) -> None:
         member = make_member(subscription)
