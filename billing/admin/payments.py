@@ -49,9 +49,10 @@ class RefundForm(forms.Form):
     )
     left = forms.IntegerField(widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, left_cents: int, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"left": left_cents}, **kwargs)
-        self.fields["how"].choices = [(WHOLE, f"All that is left: {money_list(left_cents)}"), (PART, "A part of it")]
+    def __init__(self, data: Any = None, *, left_cents: int) -> None:
+        super().__init__(data, initial={"left": left_cents})
+        how: Any = self.fields["how"]
+        how.choices = [(WHOLE, f"All that is left: {money_list(left_cents)}"), (PART, "A part of it")]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

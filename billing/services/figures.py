@@ -82,7 +82,7 @@ def months(*, now: datetime | None = None) -> list[Month]:
     now = now or timezone.now()
     shown = [Month(first_day) for first_day in _first_days(now.astimezone(zone).date())]
     since = datetime.combine(shown[0].first_day, time.min, tzinfo=zone)
-    values = {"zone": zone.key, "since": since, "now": now}
+    values: dict[str, str | datetime] = {"zone": zone.key, "since": since, "now": now}
     money = _ask(_MONEY, values)
     plans = _ask(_PLANS, values)
     running = plans[None]["before"]
@@ -101,7 +101,7 @@ def _first_days(today: date) -> list[date]:
     return [date(number // 12, number % 12 + 1, 1) for number in range(last - MONTHS_SHOWN + 1, last + 1)]
 
 
-def _ask(sql: str, values: dict[str, object]) -> dict[date | None, dict[str, int]]:
+def _ask(sql: str, values: dict[str, str | datetime]) -> dict[date | None, dict[str, int]]:
     found: dict[date | None, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     with connection.cursor() as cursor:
         cursor.execute(sql, values)

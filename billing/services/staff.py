@@ -21,10 +21,11 @@ def end_plan(*, subscription: UserSubscription, actor: Actor, reason: str) -> No
     if subscription.status not in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE):
         raise PlanAlreadyEnded
     syncing.cancel_now(number)
-    syncing.sync_subscription(number)
     record_admin_action(
         actor=actor, action="plan_ended", target=subscription.user, details={"reason_given": bool(reason)}
     )
+    # Should this look fail, the event of the end brings it: it is done at Stripe.
+    syncing.sync_subscription(number)
 
 
 def ask_again(*, subscription: UserSubscription, actor: Actor) -> None:

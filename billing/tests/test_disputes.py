@@ -17,7 +17,8 @@ pytestmark = pytest.mark.django_db
 
 
 def plan_of(payment: Payment) -> UserSubscription:
-    return UserSubscription.objects.get(pk=payment.subscription_id)
+    assert payment.subscription is not None
+    return UserSubscription.objects.get(pk=payment.subscription.pk)
 
 
 def open_dispute(stripe: StandIn, payment: Payment) -> str:

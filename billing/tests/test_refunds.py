@@ -338,7 +338,8 @@ class TestMail:
 
     def test_who_has_left_is_not_written_to(self, stripe: StandIn) -> None:
         payment = paid(stripe)
-        User.objects.filter(pk=payment.user_id).update(deleted_at=timezone.now())
+        assert payment.user is not None
+        User.objects.filter(pk=payment.user.pk).update(deleted_at=timezone.now())
         refunds.send(ask(payment))
 
         assert mails() == []
@@ -346,7 +347,7 @@ class TestMail:
     def test_who_paid_twice_is_told_by_another_mail(self, stripe: StandIn) -> None:
         payment = paid(stripe)
         assert payment.subscription is not None
-        UserSubscription.objects.filter(pk=payment.subscription_id).update(duplicate_of=payment.subscription_id)
+        UserSubscription.objects.filter(pk=payment.subscription.pk).update(duplicate_of=payment.subscription)
         refunds.send(ask(payment))
 
         assert mails() == []
