@@ -120,10 +120,9 @@ def close_due() -> int:
     closed = 0
     try:
         for checkout in list(due.order_by("updated_at")[:BATCH]):
-            if _close(checkout, at_once=False).state != CheckoutState.OPEN:
-                closed += 1
-            else:
-                Checkout.objects.filter(pk=checkout.pk).update(updated_at=timezone.now())
+            # Behind the others first, so that one which cannot be closed holds nobody up.
+            Checkout.objects.filter(pk=checkout.pk).update(updated_at=timezone.now())
+            closed += _close(checkout, at_once=False).state != CheckoutState.OPEN
     except StripeUnavailable:
         logger.warning("stripe_checkouts_put_off", closed=closed)
     return closed
