@@ -13,7 +13,7 @@ from accounts import services as accounts
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, make_user
 from accounts.tests.helpers import ACTOR, last_mail, mails, secret_in
-from billing import gateway
+from billing import gateway, tasks
 from billing.exceptions import StripeRefused
 from billing.models import (
     Checkout,
@@ -285,3 +285,48 @@ def test_who_comes_back_has_no_plan_and_pays_nothing(stripe: StandIn, plan: Plan
 
     assert at_stripe(row.stripe_subscription_id) == "canceled"
     assert not UserSubscription.objects.live().filter(user=user).exists()
+
+
+# --- Together -------------------------------------------------------------------------------------------
+def test_a_page_opened_between_the_look_and_the_end_holds_the_account_open(
+    stripe: StandIn, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = make_user()
+    checkout.begin_plan(user=user, plan=plan)
+    ask(user)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(checkout, "close_open", lambda **_: None)
+        assert not leaving.stop_plans_of(user)
+    assert User.objects.leaving().filter(pk=user.pk).exists()
+
+    assert leaving.stop_plans_of(user)
+
+
+def test_the_worker_is_woken_after_the_commit_and_does_the_same(
+    stripe: StandIn, plan: Plan, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(leaving.waking, "ask_for", asked.append)
+    user = make_user()
+    row = start(user, plan, stripe)
+    with django_capture_on_commit_callbacks(execute=True):
+        ask(user)
+    assert leaving.TASK in asked
+    assert tasks.stop_plans_of_leavers.name == leaving.TASK
+
+    for _ in range(2):
+        tasks.stop_plans_of_leavers()
+
+    user.refresh_from_db()
+    assert not user.is_active
+    assert at_stripe(row.stripe_subscription_id) == "canceled"
+    assert len(mails("account_deletion_asked")) == 1
+
+
+def test_the_clock_finds_what_the_wake_up_missed(stripe: StandIn, plan: Plan) -> None:
+    user = make_user()
+    start(user, plan, stripe)
+    ask(user)
+    tasks.sweep()
+
+    assert not User.objects.present().filter(pk=user.pk).exists()
