@@ -11,7 +11,7 @@ from django.utils.html import format_html
 
 from accounts.exceptions import NotVerified
 from accounts.models import User
-from billing.exceptions import NoActivePlan, PlanPaused, VisitsUsedUp
+from billing.exceptions import NoActivePlan, PlanFrozen, PlanPaused, VisitsUsedUp
 from billing.models import VisitUse
 from booking import exceptions
 from booking.models import Booking, EventStatus
@@ -82,7 +82,9 @@ def _for_staff(refusal: DomainError, user: User) -> str:
     if isinstance(refusal, VisitsUsedUp):
         return format_html('{} has used all sessions of this month. <a href="{}">Open their page.</a>', user, page)
     if isinstance(refusal, PlanPaused):
-        return f"The last payment of {user} did not go through, so their plan waits. Sort out the payment first."
+        return f"The last payment for the plan of {user} did not go through, so it waits. Sort out the payment first."
+    if isinstance(refusal, PlanFrozen):
+        return f"A payment for the plan of {user} is disputed at the bank, so it waits until that is decided."
     if isinstance(refusal, exceptions.ClashesWithOwn):
         return f"{user} already has another session at that time. Choose a different one."
     if isinstance(refusal, exceptions.EventFull):
