@@ -39,6 +39,13 @@ def test_the_sums_are_those_of_a_bill_that_was_checked() -> None:
     assert periods.share(9900, start, end, moment) == 7306
 
 
+@pytest.mark.parametrize(
+    ("amount", "moment", "part"), [(3, 5, 2), (1, 5, 1), (1, 6, 0), (7, 0, 7), (7, 10, 0), (7, 99, 0)]
+)
+def test_half_a_cent_is_a_cent(amount: int, moment: int, part: int) -> None:
+    assert periods.share(amount, 0, 10, moment) == part
+
+
 def test_a_preview_changes_nothing(shop: Shop) -> None:
     plan = shop.subscribed()
     preview = _preview(shop, plan, shop.standard, shop.account.now())

@@ -183,7 +183,12 @@ def test_lists_inside_objects_come_only_when_asked_for(shop: Shop) -> None:
     assert [item.id for item in customer.subscriptions.data] == [plan.id]
 
 
-@pytest.mark.parametrize("path", ["email.foo.bar.baz.quux", "unicorn", "name.unicorn"])
+def test_expansion_goes_four_levels_deep(shop: Shop) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="cannot expand more than 4 levels"):
+        shop.v1.subscriptions.list({"expand": ["data.items.data.price.product"]})
+
+
+@pytest.mark.parametrize("path", ["unicorn", "metadata.unicorn", "invoice_settings.unicorn"])
 def test_what_cannot_be_expanded_is_refused(shop: Shop, path: str) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="expand"):
         shop.v1.customers.retrieve(shop.customer(), {"expand": [path]})
