@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,8 +17,20 @@ from accounts.models import User
 from accounts.tests.factories import PASSWORD, make_admin, make_user
 from accounts.tests.helpers import last_mail
 from audit.actors import Actor
-from billing.services import family
+from billing.models import (
+    Checkout,
+    CheckoutKind,
+    CheckoutState,
+    Plan,
+    Refund,
+    RefundState,
+    SubscriptionStatus,
+    UserSubscription,
+)
+from billing.services import checkout, family
+from billing.tests.buying import GOOD_CARD
 from billing.tests.factories import make_member, make_plan, make_subscriber, make_subscription
+from billing.tests.pages import in_state, make_bought, make_payment, make_plans
 from booking import services as booking
 from booking.models import Attendance, Booking, CalendarEvent, EventKind
 from booking.tests.factories import make_booking, make_event
@@ -77,6 +92,7 @@ def make_world() -> World:
         make_booking(user=member, event=make_event(start_time=now - timedelta(days=9, hours=hour)))
     world.links = make_links(member)
     add_family(world)
+    add_plans(world)
     return world
 
 
@@ -91,6 +107,64 @@ def add_family(world: World) -> None:
     world.people |= {"owner": owner, "owner, full": full, "sharer": sharer.user, "sharer, on hold": held.user}
     world.links["share"] = last_mail("family_invitation")["button_url"]
     world.links["take off"] = reverse("billing:family_remove", args=[sharer.pk])
+
+
+def add_plans(world: World) -> None:
+    """The three plans, and a person for each state one's own may be in; one of them was really bought."""
+    plans = make_plans()
+    for state in ("ending", "past due", "lapsed", "frozen", "moving"):
+        world.people[state] = in_state(state, plans["standard"]).user
+    buyer = world.people["buyer"] = make_user(email="buyer@example.com", name="Alma Reed", phone=PHONE)
+    make_bought(user=buyer, status=SubscriptionStatus.CANCELLED, current_period_end=timezone.now() - timedelta(days=40))
+    last = pay_by_form(buyer, plans["standard"])
+    bought = UserSubscription.objects.active().get(user=buyer)
+    for month in range(12):
+        made = make_payment(
+            bought, paid_at=timezone.now() - timedelta(days=30 * month + 30), refunded_cents=month * 500
+        )
+    Refund.objects.create(payment=made, amount_cents=2500, state=RefundState.SUCCEEDED, settled_at=timezone.now())
+    Refund.objects.create(payment=made, amount_cents=3000, state=RefundState.PENDING)
+    waiting = world.people["waiting"] = make_user(email="waiting@example.com")
+    world.links |= {
+        "receipt": reverse("billing:payment_detail", args=[made.pk]),
+        "invoice": reverse("billing:payment_invoice", args=[made.pk]),
+        "paid": f"{reverse('billing:checkout_return')}?session_id={last}",
+        "twice": f"{reverse('billing:checkout_return')}?session_id={paid_twice(bought, plans['premium'])}",
+        "checking": f"{reverse('billing:checkout_return')}?session_id={open_page(waiting, plans['standard'])}",
+    }
+
+
+def open_page(user: User, plan: Plan) -> str:
+    """The number of a page of Stripe's that is open for this person."""
+    checkout.begin_plan(user=user, plan=plan)
+    return str(Checkout.objects.open().get(user=user).stripe_session_id)
+
+
+def pay_by_form(user: User, plan: Plan) -> str:
+    """Buy the plan on the practice page for payments, and come back."""
+    session_id = open_page(user, plan)
+    form = urlencode({"card": GOOD_CARD}).encode()
+    with urlopen(f"{settings.STRIPE_API_BASE}/c/pay/{session_id}", form, timeout=10):
+        checkout.fulfil(session_id, user=user)
+    return session_id
+
+
+def paid_twice(elder: UserSubscription, plan: Plan) -> str:
+    """Somebody paid for a second plan; the page they came back to."""
+    younger = make_bought(user=elder.user, plan=plan, status=SubscriptionStatus.CANCELLED, duplicate_of=elder)
+    return str(
+        Checkout.objects.create(
+            kind=CheckoutKind.PLAN,
+            user=elder.user,
+            email=elder.user.email,
+            plan=plan,
+            amount_cents=plan.price_in_cents,
+            stripe_session_id=f"cs_test_{younger.pk}",
+            subscription=younger,
+            state=CheckoutState.PAID,
+            expires_at=timezone.now(),
+        ).stripe_session_id
+    )
 
 
 def book(user: User, event: CalendarEvent, topic: str = "") -> Booking:
@@ -205,6 +279,17 @@ def withdraw_path(world: World) -> str:
     return reverse("billing:family_withdraw", args=["nothing"])
 
 
+def press_back(visitor: Visitor, world: World) -> None:
+    """Sums that are not true any more: the note that goes with the press is not ours."""
+    visitor.page.locator("input[name=token]").evaluate("box => box.value = 'old'")
+    visitor.page.locator("main form button[type=submit]").first.click()
+    visitor.page.get_by_role("alert").first.wait_for()
+
+
+def plan_page(name: str, plan: str, state: str, who: str, **more: object) -> Sight:
+    return Sight(f"billing:{name}, {state}", lambda world: reverse(f"billing:{name}", args=[plan]), who, **more)  # type: ignore[arg-type]
+
+
 def other_week(world: World) -> str:
     return reverse("booking:event_list") + "?week=not-a-week&view=list"
 
@@ -274,6 +359,46 @@ SIGHTS: tuple[Sight, ...] = (
     mailed("emails:unsubscribe", "stop"),
     Sight("emails:unsubscribe, stopped", lambda world: world.links["stop reminders"], act=stop_mail),
     Sight("emails:unsubscribe, broken", lambda world: reverse("emails:unsubscribe", args=["broken"]), status=404),
+    plain("dashboard", "payment failed", "past due"),
+    plain("dashboard", "plan bought", "buyer"),
+    plain("dashboard", "plan on hold", "frozen"),
+    plain("dashboard", "shared plan", "sharer"),
+    plain("billing:plan_list"),
+    plain("billing:plan_list", "without a plan", "newcomer"),
+    plain("billing:plan_list", "own plan", "buyer"),
+    plain("billing:plan_list", "planned", "moving"),
+    plain("billing:plan_list", "payment failed", "past due"),
+    plain("billing:plan_list", "given plan", "member"),
+    plain("billing:plan_list", "shared", "sharer"),
+    plain("billing:my_plan", "bought", "buyer"),
+    plain("billing:my_plan", "given", "member"),
+    plain("billing:my_plan", "stops", "ending"),
+    plain("billing:my_plan", "payment failed", "past due"),
+    plain("billing:my_plan", "lapsed", "lapsed"),
+    plain("billing:my_plan", "on hold", "frozen"),
+    plain("billing:my_plan", "planned", "moving"),
+    plain("billing:my_plan", "shared", "sharer"),
+    plain("billing:my_plan", "shared and on hold", "sharer, on hold"),
+    plain("billing:my_plan", "none", "newcomer"),
+    plan_page("plan_change", "premium", "bigger", "buyer"),
+    plan_page("plan_change", "basic", "smaller", "buyer"),
+    plan_page("plan_change", "basic", "old sums", "buyer", act=press_back),
+    plain("billing:plan_change_forget", "leads to the page", "buyer"),
+    plain("billing:plan_cancel", who="buyer"),
+    plain("billing:plan_cancel", "payment failed", "past due"),
+    plain("billing:plan_keep", "leads to the page", "buyer"),
+    plan_page("checkout", "standard", "check", "newcomer"),
+    plan_page("checkout", "standard", "unproven", "unproven"),
+    plain("billing:checkout_return", "not paid", "newcomer"),
+    mailed("billing:checkout_return", "paid", "paid", "buyer"),
+    mailed("billing:checkout_return", "twice", "twice", "buyer"),
+    mailed("billing:checkout_return", "checking", "checking", "waiting"),
+    plain("billing:portal", who="buyer"),
+    plain("billing:portal", "card", "past due"),
+    plain("billing:payment_list", who="buyer"),
+    plain("billing:payment_list", "empty", "newcomer"),
+    mailed("billing:payment_detail", "receipt", "given back", "buyer"),
+    mailed("billing:payment_invoice", "invoice", "leads to the receipt", "buyer"),
     plain("billing:family", who="owner"),
     plain("billing:family", "not right", "owner", act=write_bad_address),
     plain("billing:family", "full", "owner, full"),
@@ -330,4 +455,12 @@ TROUBLES = tuple(
 )
 
 # Answers for machines, and files: no pages.
-NOT_PAGES = {"livez", "readyz", "mailgun_webhook", "api_subscriptions", "api_description", "booking:booking_calendar"}
+NOT_PAGES = {
+    "livez",
+    "readyz",
+    "mailgun_webhook",
+    "stripe_webhook",
+    "api_subscriptions",
+    "api_description",
+    "booking:booking_calendar",
+}
