@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks.bookings import BookingResults, MiniVisitors, check_rows, count_bookings, measure_bookings
+from benchmarks.burst import burst_section, measure_burst
 from benchmarks.cpu import memory_mb
 from benchmarks.mail import shape as mail_shape
 from benchmarks.mail.measure import measure_growth, measure_mail
@@ -18,7 +19,7 @@ from benchmarks.measure import Meter, Series
 from benchmarks.pages import Page, PageResults, all_pages, measure_pages
 from benchmarks.people import Visitors, words_of
 from benchmarks.report import Facts, Report, document, make_report, postgres_version
-from benchmarks.shape import FULL, QUICK, READERS, Windows
+from benchmarks.shape import BURST_SUBSCRIPTIONS, FULL, QUICK, QUICK_SUBSCRIPTIONS, READERS, Windows
 from benchmarks.stage import BARE, PRODUCT, ROOT, Stage, WebServer
 from benchmarks.table import Target
 from benchmarks.webhooks import MailgunPosts, StripePosts, WebhookResults, measure_webhooks, webhook_section
@@ -71,6 +72,10 @@ def measure_posts(
     ]
 
 
+def subscribers(windows: Windows) -> int:
+    return QUICK_SUBSCRIPTIONS if windows is QUICK else BURST_SUBSCRIPTIONS
+
+
 def run(windows: Windows, load: mail_shape.Load, sizes: tuple[int, ...]) -> tuple[Report, str]:
     with Stage(say) as stage:
         say("Making the databases …")
@@ -104,10 +109,11 @@ def run(windows: Windows, load: mail_shape.Load, sizes: tuple[int, ...]) -> tupl
         posts = measure_posts(stage, meter, product, bare, windows)
         product.stop()
         bare.stop()
+        burst = measure_burst(stage, say=say, subscriptions=subscribers(windows))
         mail, letter = measure_mail(stage, load, sizes=sizes, say=say)
     report = make_report(results, booked, facts)
-    report.mail = "\n".join([*map(webhook_section, posts), mail_section(mail, letter)])
-    report.targets += [*(target for vendor in posts for target in vendor.targets), *mail.targets]
+    report.mail = "\n".join([*map(webhook_section, posts), burst_section(burst), mail_section(mail, letter)])
+    report.targets += [*(target for vendor in posts for target in vendor.targets), *burst.targets, *mail.targets]
     return report, postgres
 
 
@@ -124,6 +130,10 @@ def run_part(part: str, windows: Windows, load: mail_shape.Load, sizes: tuple[in
             posts = measure_posts(stage, meter, product, bare, windows)
             print("", *map(webhook_section, posts), sep="\n")
             return [target for vendor in posts for target in vendor.targets]
+        if part == "burst":
+            burst = measure_burst(stage, say=say, subscriptions=subscribers(windows))
+            print("", burst_section(burst), sep="\n")
+            return burst.targets
         if part == "growth":
             results = MailResults({}, measure_growth(stage, sizes, say), [], load)
             print("", growth_table(results), sep="\n")
@@ -174,7 +184,7 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="make bench", description=__doc__)
     options.add_argument("--quick", action="store_true", help="one short round, and docs/performance.md stays")
     options.add_argument(
-        "--only", choices=("mail", "growth", "webhooks"), help="only this part; docs/performance.md stays"
+        "--only", choices=("mail", "growth", "webhooks", "burst"), help="only this part; docs/performance.md stays"
     )
     words = f"claims with {mail_shape.GROWTH_MOST:,} finished mails, too: some minutes and 5 GB more"
     options.add_argument("--growth", action="store_true", help=words)

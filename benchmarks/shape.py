@@ -35,3 +35,8 @@ class Windows:
 
 FULL = Windows(rounds=3, warm_up=1.0, yardstick=0.9, page=1.4, booking=2.5, raw=2.5, log_in=2.5)
 QUICK = Windows(rounds=1, warm_up=0.4, yardstick=0.5, page=0.6, booking=1.0, raw=1.0, log_in=1.0)
+
+# A burst of Stripe's events: so many people, each with so many changes at once.
+BURST_SUBSCRIPTIONS = 400
+BURST_PER_SUBSCRIPTION = 5
+QUICK_SUBSCRIPTIONS = 40

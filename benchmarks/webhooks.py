@@ -51,10 +51,7 @@ class StripePosts:
 
     def post(self, path: str, *, is_genuine: bool = True) -> bytes:
         body = json.dumps(stripe_event(f"sub_bench{next(self.numbers)}")).encode()
-        timestamp = str(int(time.time()))
-        secret = STRIPE_SECRET if is_genuine else "whsec_wrong"
-        signature = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
-        return json_post(path, body, {"Stripe-Signature": f"t={timestamp},v1={signature}"})
+        return json_post(path, body, sign(body, STRIPE_SECRET if is_genuine else "whsec_wrong"))
 
 
 Posts = MailgunPosts | StripePosts
@@ -80,6 +77,13 @@ def same_posts(posts: Posts) -> Iterator[bytes]:
     messages = [posts.post(posts.address) for _ in range(50)]
     while True:
         yield from messages
+
+
+def sign(body: bytes, secret: str) -> dict[str, str]:
+    """The header by which Stripe vouches for a body."""
+    timestamp = str(int(time.time()))
+    signature = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return {"Stripe-Signature": f"t={timestamp},v1={signature}"}
 
 
 def stripe_event(subscription: str) -> dict[str, Any]:
