@@ -86,7 +86,9 @@ def _row(buttons: list[str]) -> str:
 
 def _section(title: str, items: list[str], none: str) -> str:
     listed = (
-        f'<ol class="practice-list mt-4" role="list">{"".join(items)}</ol>' if items else f'<p class="soft">{none}</p>'
+        f'<ol class="practice-list mt-4" role="list">{"".join(items)}</ol>'
+        if items
+        else f'<p class="soft mt-4">{none}</p>'
     )
     return f'<section class="mt-7"><h2>{title}</h2>{listed}</section>'
 
@@ -220,7 +222,7 @@ def _what_happened(account: Account, webhooks: Sender) -> str:
     rows = []
     for event in account.store.find("event", limit=_SHOWN_EVENTS):
         thing = event["data"]["object"]
-        answered = ", ".join(answers.get(event["id"], ["not yet" if webhooks.url else "kept"]))
+        answered = ", ".join(answers.get(event["id"], ["not since the start" if webhooks.url else "kept"]))
         rows.append(
             f'<tr><th scope="row">{escape(event["type"])}</th>'
             f'<td class="practice-id" data-label="About">{escape(str(thing.get("id", "")))}</td>'

@@ -148,6 +148,7 @@ def test_a_change_that_the_card_does_not_pay_changes_nothing(shop: Shop) -> None
 def test_nobody_reaches_anothers_plan(shop: Shop, step: str) -> None:
     plan = shop.plan()
     stranger = shop.v1.customers.create({"email": "stranger@example.net"}).id
+    assert shop.stand_in.pay(shop.session(customer=stranger).id).ok
 
     answer = shop.post(f"{portal(shop, customer=stranger)}/{step}/{plan}")
 
