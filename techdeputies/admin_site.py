@@ -70,6 +70,7 @@ GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "audit.SecurityEvent",
             "accounts.PasswordResetToken",
             "accounts.EmailVerificationToken",
+            "accounts.DeletionUndoLink",
         ),
     ),
 )

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from audit.actors import Actor
 from audit.mixins import ReadOnlyAdmin
-from billing.admin.shared import OpenFilter, at_stripe
+from billing.admin.shared import OpenFilter, at_stripe, plan_words
 from billing.models import StaffAlert, StripeEvent, StripeReconciliation
 from billing.services import alerts, inbox
 from techdeputies.lib.admin_words import link_to, tag
@@ -118,10 +118,10 @@ class SettledFilter(OpenFilter):
 class StaffAlertAdmin(ReadOnlyAdmin):
     """Open ones first. Whoever has seen to one says so."""
 
-    list_display = ("created_at", "situation", "kind", "words", "person")
+    list_display = ("created_at", "situation", "words", "person")
     list_display_links = ("created_at", "words")
     list_filter = (SettledFilter, "kind", "created_at")
-    list_select_related = ("user", "subscription", "payment", "settled_by")
+    list_select_related = ("user", "subscription__plan", "payment", "settled_by")
     ordering = (F("settled_at").desc(nulls_first=True), "-id")
     search_fields = ("user__email", "user__name", "cause__exact")
     search_help_text = "A person's name or mail address."
@@ -141,7 +141,7 @@ class StaffAlertAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Plan")
     def plan_row(self, row: StaffAlert) -> SafeString | str:
-        return link_to(row.subscription)
+        return link_to(row.subscription, plan_words(row.subscription))
 
     @admin.display(description="Payment")
     def payment_row(self, row: StaffAlert) -> SafeString | str:

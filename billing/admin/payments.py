@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from audit.actors import Actor
 from audit.mixins import ReadOnlyAdmin
 from billing.admin.figures import FigurePages
-from billing.admin.shared import PERSON_OR_STRIPE_HELP, WRITE_REASON, at_stripe
+from billing.admin.shared import PERSON_OR_STRIPE_HELP, WRITE_REASON, at_stripe, plan_words
 from billing.models import Checkout, Payment
 from billing.services import refunds
 from techdeputies.lib.admin_words import link_to, tag
@@ -90,7 +90,7 @@ class GivenBackFilter(admin.SimpleListFilter):
 class PaymentAdmin(FigurePages, ReadOnlyAdmin):
     list_display = ("paid_at", "person", "what", "kind", "amount", "back")
     list_filter = ("kind", GivenBackFilter, "paid_at")
-    list_select_related = ("user", "subscription")
+    list_select_related = ("user", "subscription__plan")
     linked_lookups = ("user__id__exact", "subscription__id__exact")
     ordering = ("-paid_at",)
     search_fields = (
@@ -128,7 +128,7 @@ class PaymentAdmin(FigurePages, ReadOnlyAdmin):
 
     @admin.display(description="Plan")
     def plan_row(self, row: Payment) -> SafeString | str:
-        return link_to(row.subscription)
+        return link_to(row.subscription, plan_words(row.subscription))
 
     @admin.display(description="Amount", ordering="amount_cents")
     def amount(self, row: Payment) -> str:
@@ -210,7 +210,7 @@ class PaymentAdmin(FigurePages, ReadOnlyAdmin):
 class CheckoutAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "person", "plan", "amount", "situation", "expires_at", "finished_at")
     list_filter = ("state", "kind", "plan", "created_at")
-    list_select_related = ("user", "plan", "subscription")
+    list_select_related = ("user", "plan", "subscription__plan")
     ordering = ("-created_at",)
     search_fields = ("user__email", "user__name", "stripe_session_id__exact", "stripe_customer_id__exact")
     search_help_text = PERSON_OR_STRIPE_HELP
@@ -244,7 +244,7 @@ class CheckoutAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Became")
     def plan_row(self, row: Checkout) -> SafeString | str:
-        return link_to(row.subscription)
+        return link_to(row.subscription, plan_words(row.subscription))
 
     @admin.display(description="Payment page at Stripe")
     def session(self, row: Checkout) -> str:

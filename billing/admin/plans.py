@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from audit.mixins import AuditedAdmin, NoDeleteMixin, ReadOnlyAdmin
-from billing.admin.shared import PERSON_HELP, at_stripe
+from billing.admin.shared import PERSON_HELP, at_stripe, plan_words
 from billing.models import Plan, PlanChange, PlanPrice
 from techdeputies.lib.admin_words import link_to, tag
 from techdeputies.lib.money import money, money_list
@@ -73,11 +73,11 @@ class PlanAdmin(NoDeleteMixin, AuditedAdmin):
     actions = None
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = [name for name in super().get_fields(request, obj) if name not in ("created_at", "updated_at")]
+        fields = PlanForm.Meta.fields
         return [*fields, "product", "created_at", "updated_at"] if obj else fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("name", "product", "created_at", "updated_at") if obj else ("created_at", "updated_at")
+        return ("name", "product", "created_at", "updated_at") if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Plan, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -121,7 +121,7 @@ class PlanPriceAdmin(ReadOnlyAdmin):
 class PlanChangeAdmin(ReadOnlyAdmin):
     list_display = ("priced_at", "person", "from_plan", "to_plan", "due_now", "acts_at", "situation")
     list_filter = ("state", "acts_at")
-    list_select_related = ("subscription__user", "from_plan", "to_plan")
+    list_select_related = ("subscription__user", "subscription__plan", "from_plan", "to_plan")
     linked_lookups = ("subscription__id__exact",)
     ordering = ("-priced_at",)
     search_fields = ("subscription__user__email", "subscription__user__name")
@@ -135,7 +135,7 @@ class PlanChangeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Their plan")
     def plan_row(self, row: PlanChange) -> SafeString | str:
-        return link_to(row.subscription)
+        return link_to(row.subscription, plan_words(row.subscription))
 
     @admin.display(description="Due at once", ordering="due_now_cents")
     def due_now(self, row: PlanChange) -> str:

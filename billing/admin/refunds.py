@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 
 from audit.mixins import ReadOnlyAdmin
-from billing.admin.shared import PERSON_OR_STRIPE_HELP, OpenFilter, at_stripe
+from billing.admin.shared import PERSON_OR_STRIPE_HELP, OpenFilter, at_stripe, plan_words
 from billing.models import Dispute, Refund
 from techdeputies.lib.admin_words import link_to, tag
 from techdeputies.lib.money import money_list
@@ -71,7 +71,7 @@ class UndecidedFilter(OpenFilter):
 class DisputeAdmin(ReadOnlyAdmin):
     list_display = ("opened_at", "person", "amount", "status_words", "reason_words", "answer_by", "closed_at")
     list_filter = (UndecidedFilter, "opened_at")
-    list_select_related = ("payment__user", "payment__subscription")
+    list_select_related = ("payment__user", "payment__subscription__plan")
     ordering = ("-id",)
     search_fields = ("payment__user__email", "payment__user__name", "stripe_dispute_id__exact")
     search_help_text = PERSON_OR_STRIPE_HELP
@@ -99,7 +99,7 @@ class DisputeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Plan")
     def plan_row(self, row: Dispute) -> SafeString | str:
-        return link_to(row.payment.subscription)
+        return link_to(row.payment.subscription, plan_words(row.payment.subscription))
 
     @admin.display(description="Amount", ordering="amount_cents")
     def amount(self, row: Dispute) -> str:

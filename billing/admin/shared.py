@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from billing.models import UserSubscription
 from billing.services import events
 
 PERSON_HELP = "A person's name or mail address."
@@ -29,6 +30,13 @@ def at_stripe(part: str, number: str | None) -> SafeString | str:
         return number
     mode = "" if events.is_live() else "/test"
     return format_html('<a href="{}{}/{}/{}" rel="noreferrer">{}</a>', DASHBOARD, mode, part, number, number)
+
+
+def plan_words(subscription: UserSubscription | None) -> str:
+    """``Standard, active``."""
+    if subscription is None:
+        return ""
+    return f"{subscription.plan.display_name}, {subscription.get_status_display().lower()}"
 
 
 class OpenFilter(admin.SimpleListFilter):

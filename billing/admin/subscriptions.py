@@ -16,7 +16,7 @@ from accounts.models import User
 from audit.actors import Actor
 from audit.mixins import ReadOnlyAdmin
 from billing import gateway
-from billing.admin.shared import PERSON_HELP, PERSON_OR_STRIPE_HELP, WRITE_REASON, at_stripe
+from billing.admin.shared import PERSON_HELP, PERSON_OR_STRIPE_HELP, WRITE_REASON, at_stripe, plan_words
 from billing.models import Plan, UserSubscription, VisitUse
 from billing.services import plan_mails, staff, subscriptions
 from techdeputies.lib.admin_words import link_to, tag
@@ -100,7 +100,7 @@ class UserSubscriptionAdmin(ReadOnlyAdmin):
     list_display_links = ("plan",)
     list_display = ("person", "plan", "state", "used", "current_period_end", "ends_at", "source")
     list_filter = ("status", "plan", StandingFilter, "current_period_end")
-    list_select_related = ("user", "plan", "next_plan", "duplicate_of")
+    list_select_related = ("user", "plan", "next_plan", "duplicate_of__plan")
     linked_lookups = ("user__id__exact",)
     ordering = ("-id",)
     search_fields = ("user__email", "user__name", "stripe_subscription_id__exact")
@@ -170,7 +170,7 @@ class UserSubscriptionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="A second plan beside")
     def second_of(self, row: UserSubscription) -> SafeString | str:
-        return link_to(row.duplicate_of)
+        return link_to(row.duplicate_of, plan_words(row.duplicate_of))
 
     @admin.display(description="Last payments")
     def payments(self, row: UserSubscription) -> SafeString | str:

@@ -90,6 +90,8 @@ class StripeReconciliation(models.Model):
 
     class Meta:
         db_table = "stripe_reconciliations"
+        verbose_name = "comparison with Stripe"
+        verbose_name_plural = "comparisons with Stripe"
 
     def __str__(self) -> str:
         return f"Comparison of {self.started_at:%Y-%m-%d}"

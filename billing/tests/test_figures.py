@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -33,18 +34,16 @@ def give_back(payment: Payment, cents: int, when: datetime, state: RefundState =
     Refund.objects.filter(pk=refund.pk).update(created_at=when)
 
 
-def plan(begun: datetime, over: datetime | None = None, **fields: object) -> UserSubscription:
+def plan(begun: datetime, over: datetime | None = None, **fields: Any) -> UserSubscription:
     number = UserSubscription.objects.count()
     status = SubscriptionStatus.ACTIVE if over is None else SubscriptionStatus.CANCELLED
     return make_subscription(
         user=make_user(),
-        **{
-            "stripe_subscription_id": f"sub_{number}",
-            "stripe_created_at": begun,
-            "ended_at": over,
-            "status": status,
-            **fields,
-        },
+        stripe_subscription_id=f"sub_{number}",
+        stripe_created_at=begun,
+        ended_at=over,
+        status=status,
+        **fields,
     )
 
 

@@ -228,7 +228,7 @@ class TestPlansOfPeople:
 
     def test_second_plans_are_found(self, desk: Client, payment: Payment) -> None:
         other = fill_money(make_subscriber(name="Harold Stone"))
-        UserSubscription.objects.filter(pk=other.subscription_id).update(duplicate_of=payment.subscription_id)
+        UserSubscription.objects.filter(user=other.user).update(duplicate_of=payment.subscription)
 
         html = desk.get(reverse("admin:billing_usersubscription_changelist"), {"standing": "second"}).content.decode()
         assert "Harold Stone" in html
@@ -424,7 +424,7 @@ class TestLists:
 
     def test_a_whole_number_of_stripes_is_found(self, desk: Client, payment: Payment) -> None:
         for number in (payment.stripe_invoice_id, payment.stripe_payment_intent_id, payment.stripe_charge_id):
-            answer = desk.get(reverse("admin:billing_payment_changelist"), {"q": number})
+            answer = desk.get(reverse("admin:billing_payment_changelist"), {"q": str(number)})
             assert len(answer.context["cl"].result_list) == 1
 
     def test_nothing_is_added_changed_or_deleted_by_hand(self, desk: Client, payment: Payment) -> None:

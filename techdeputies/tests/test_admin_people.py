@@ -144,6 +144,7 @@ def plan_form(plan: Any, **changes: Any) -> dict[str, Any]:
         "tier": plan.tier,
         "session_limit": plan.session_limit,
         "course_inclusion": plan.course_inclusion,
+        "is_offered": "on",
         "family_size": plan.family_size,
         "support_tier": plan.support_tier,
         **changes,
