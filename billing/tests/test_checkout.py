@@ -444,6 +444,29 @@ def test_closing_for_somebody_who_leaves_ends_the_page_at_once(stripe: StandIn, 
     assert Checkout.objects.get().state == CheckoutState.EXPIRED
 
 
+def test_a_press_that_comes_too_late_does_not_close_what_another_has_opened(
+    stripe: StandIn, user: User, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with crash(monkeypatch, gateway, "create_plan_session", "before"), pytest.raises(Crash):
+        begin(user, plan)
+    seen_early = Checkout.objects.select_related("user", "plan").get()
+    url = begin(user, plan)
+
+    checkout._give_up(seen_early, exceptions.StripeRefused())
+
+    assert begin(user, plan) == url
+    assert Checkout.objects.get().state == CheckoutState.OPEN
+
+
+def test_late_news_does_not_undo_a_payment(stripe: StandIn, user: User, plan: Plan) -> None:
+    number = paid_session(stripe, user, plan)
+    seen_early = Checkout.objects.select_related("user", "plan").get()
+    checkout.fulfil(number)
+
+    assert checkout._finish(seen_early, CheckoutState.EXPIRED).state == CheckoutState.PAID
+    assert Checkout.objects.get().state == CheckoutState.PAID
+
+
 # --- Dying on the way -----------------------------------------------------------------------------------
 BEGIN_STEPS = [
     (gateway, "create_customer"),
