@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sandbox.stripe import errors, listing, shapes
+from sandbox.stripe import errors, listing, periods, shapes
 from sandbox.stripe.account import Account
 from sandbox.stripe.errors import ApiError, missing_param
 from sandbox.stripe.params import Params, merged
@@ -86,6 +86,7 @@ def add_price(account: Account, params: Params, product_id: str) -> Object:
     amount = _amount(params)
     recurring = params.get("recurring")
     if recurring is not None:
+        periods.check_length(recurring, "recurring")
         recurring = {
             "interval": recurring["interval"],
             "interval_count": recurring.get("interval_count", 1),

@@ -60,7 +60,7 @@ def _opened(account: Account, session_id: str, email: str, name: str) -> tuple[O
         words = "This has been paid already."
     elif buyer.is_gone:
         words = "This account is not there any more."
-    elif not buyer.email:
+    elif "@" not in buyer.email.strip("@"):
         words = "Please give your email."
     return session, buyer, Outcome(False, words) if words else None
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import calendar
 from datetime import UTC, datetime, timedelta
 
+from sandbox.stripe.errors import ApiError
 from sandbox.stripe.shapes import Object
+
+_LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}
 
 
 def after(anchor: int, recurring: Object, moment: int) -> int:
@@ -14,6 +17,23 @@ def after(anchor: int, recurring: Object, moment: int) -> int:
     while (end := _step(anchor, recurring["interval"], recurring["interval_count"] * count)) <= moment:
         count += 1
     return end
+
+
+def check_length(recurring: Object, name: str) -> None:
+    """Refuse a period of no length, and one longer than Stripe's three years."""
+    count = recurring.get("interval_count", 1)
+    most = _LONGEST[recurring["interval"]]
+    if count < 1:
+        raise ApiError(
+            "This value must be greater than or equal to 1.",
+            code="parameter_invalid_integer",
+            param=f"{name}[interval_count]",
+        )
+    if count > most:
+        raise ApiError(
+            f"The interval_count for the interval {recurring['interval']} can be at most {most}.",
+            param=f"{name}[interval_count]",
+        )
 
 
 def _step(anchor: int, interval: str, count: int) -> int:

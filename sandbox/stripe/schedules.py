@@ -11,6 +11,7 @@ from sandbox.stripe.errors import ApiError, missing_param, not_played
 from sandbox.stripe.params import Params, merged
 from sandbox.stripe.shapes import Object
 
+_LATEST = 2**33
 _OVER = ("canceled", "completed", "released")
 
 
@@ -160,6 +161,8 @@ def _phases(account: Account, schedule: Object, given: list[Params]) -> list[Obj
         start: int = made[-1]["end_date"] if made and "start_date" not in entry else entry["start_date"]
         if made and start != made[-1]["end_date"]:
             raise ApiError("Phases must follow each other without a gap.", param=f"{name}[start_date]")
+        if not 0 < start < _LATEST:
+            raise ApiError("Invalid timestamp: must be an integer Unix timestamp", param=f"{name}[start_date]")
         end = _end_of(entry, start, name)
         made.append(
             shapes.part(
@@ -187,8 +190,8 @@ def _end_of(entry: Params, start: int, name: str) -> int:
             )
         raise missing_param(f"{name}[end_date]")
     if end is None:
-        duration = {"interval_count": 1, **entry["duration"]}
-        end = periods.after(start, duration, start)
+        periods.check_length(entry["duration"], f"{name}[duration]")
+        end = periods.after(start, {"interval_count": 1, **entry["duration"]}, start)
     if not isinstance(end, int) or end <= start:
         raise ApiError("The end of a phase must be after its start.", param=f"{name}[end_date]")
     return end

@@ -13,7 +13,7 @@ from sandbox.stripe.params import Params
 from sandbox.stripe.shapes import Object
 
 _SHORTEST, _LONGEST = 30 * 60, 24 * 3600
-_LEAST_TOTAL = 50
+_LEAST_TOTAL, _MOST_TOTAL = 50, 99_999_999
 _PLAYED = (
     "allowed_payment_method_types", "cancel_url", "client_reference_id", "customer", "customer_creation",
     "customer_email", "customer_update", "discounts", "expires_at", "integration_identifier", "invoice_creation",
@@ -46,6 +46,9 @@ def create(account: Account, params: Params) -> Object:
             f" approximately ${total / 100:.2f}.",
             code="amount_too_small",
         )
+    if total > _MOST_TOTAL:
+        raise ApiError("The Checkout Session's total amount due must be no more than $999,999.99.",
+                       code="amount_too_large")  # fmt: skip
     email = customer["email"] if customer else params.get("customer_email")
     made = shapes.new(
         "checkout.session",

@@ -52,7 +52,7 @@ def new_id(kind: str) -> str:
     return prefix + letters(count)
 
 
-def part(name: str, **values: Any) -> Object:
+def part(name: str, /, **values: Any) -> Object:
     """A shape that has no id of its own, such as an address. ValueError for a field the API does not have."""
     made = copy.deepcopy(_SHAPES[name])
     strange = {key for key in values if key not in made and not key.startswith("_")}
@@ -62,7 +62,7 @@ def part(name: str, **values: Any) -> Object:
     return made
 
 
-def new(kind: str, **values: Any) -> Object:
+def new(kind: str, /, **values: Any) -> Object:
     """A new object with an id, unless one is given."""
     return part(kind, **{"id": new_id(kind), **values})
 

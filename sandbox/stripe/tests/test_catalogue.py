@@ -66,6 +66,16 @@ def test_a_price_needs_a_product_and_an_amount(shop: Shop, params: Any) -> None:
     assert shop.types() == []
 
 
+@pytest.mark.parametrize(("interval", "count"), [("month", 0), ("month", -1), ("month", 37), ("year", 4)])
+def test_a_period_has_a_length(shop: Shop, interval: str, count: int) -> None:
+    product: Any = shop.v1.prices.retrieve(shop.basic).product
+    length = {"interval": interval, "interval_count": count}
+    params: Any = {"currency": "usd", "unit_amount": 500, "product": product, "recurring": length}
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        shop.v1.prices.create(params)
+    assert caught.value.param == "recurring[interval_count]"
+
+
 def test_a_product_is_renamed(shop: Shop) -> None:
     product = str(shop.v1.prices.retrieve(shop.basic).product)
     shop.v1.products.update(product, {"name": "Starter", "description": "", "default_price": shop.basic})

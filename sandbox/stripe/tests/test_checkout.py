@@ -67,6 +67,20 @@ def test_a_retired_price_cannot_be_bought(shop: Shop) -> None:
         shop.session()
 
 
+def test_a_sum_too_large_to_charge_is_refused(shop: Shop) -> None:
+    assert shop.once(99_999_999).amount_total == 99_999_999
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        shop.once(100_000_000)
+    assert caught.value.code == "amount_too_large"
+
+
+def test_whoever_pays_gives_an_email(shop: Shop) -> None:
+    session = shop.once(customer_email=None)
+    for email in ("", "@", "nobody"):
+        assert shop.pay(session, email=email).message == "Please give your email."
+    assert shop.pay(session, email="somebody@example.com").ok
+
+
 @pytest.mark.parametrize("cents", [1, 49])
 def test_a_sum_too_small_to_charge_is_refused(shop: Shop, cents: int) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:

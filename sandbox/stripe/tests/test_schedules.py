@@ -104,6 +104,10 @@ def test_phases_that_make_no_sense_are_refused(shop: Shop) -> None:
     bad: list[Any] = [
         [without_start],
         [good[1]],
+        [{**good[0], "start_date": 10**17, "end_date": 10**17 + 5}],
+        [{**good[0], "start_date": -5}],
+        [good[0], {**good[1], "duration": {"interval": "month", "interval_count": 0}}],
+        [{**good[0], "start_date": "now"}],
         [{**good[0], "start_date": good[0]["start_date"] + 5}],
         [{**good[0], "end_date": good[0]["start_date"]}],
         [good[0], {**good[1], "start_date": good[0]["end_date"] + 60}],
