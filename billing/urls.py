@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import checkout, family, payments, plans
+from billing.views import changing, checkout, family, payments, plans
 
 app_name = "billing"
 
 urlpatterns = [
     path("subscriptions/", plans.plan_list, name="plan_list"),
     path("subscriptions/mine/", plans.my_plan, name="my_plan"),
-    path("subscriptions/change/forget/", plans.plan_change_forget, name="plan_change_forget"),
-    path("subscriptions/change/<str:plan_name>/", plans.plan_change, name="plan_change"),
-    path("subscriptions/cancel/", plans.plan_cancel, name="plan_cancel"),
-    path("subscriptions/keep/", plans.plan_keep, name="plan_keep"),
+    path("subscriptions/change/forget/", changing.plan_change_forget, name="plan_change_forget"),
+    path("subscriptions/change/<str:plan_name>/", changing.plan_change, name="plan_change"),
+    path("subscriptions/cancel/", changing.plan_cancel, name="plan_cancel"),
+    path("subscriptions/keep/", changing.plan_keep, name="plan_keep"),
     path("subscriptions/family/", family.family_page, name="family"),
     path("subscriptions/family/invite/", family.family_invite, name="family_invite"),
     path("subscriptions/family/withdraw/<slug:invitation_id>/", family.family_withdraw, name="family_withdraw"),

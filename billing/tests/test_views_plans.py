@@ -256,7 +256,7 @@ class TestStopping:
         text = words(response)
         assert "It works until" in text
         assert "Until that day everything works as before" in text
-        assert "Who shares your plan loses it on the same day." in text
+        assert "If somebody shares your plan, it ends for them on the same day." in text
         bought.refresh_from_db()
         assert bought.ends_at is None
 

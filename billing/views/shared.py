@@ -6,6 +6,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from billing.models import Plan
+from billing.services import subscriptions
+from billing.standing import Standing, State
 from settings_app.decorators import rate_limited
 
 PAGE = ["GET", "HEAD", "POST"]
@@ -38,3 +40,15 @@ def not_now(request: HttpRequest, *, again: str, is_known: bool = True) -> HttpR
     response = render(request, "billing/not_now.html", {"again": again, "is_known": is_known}, status=503)
     response.headers["Retry-After"] = "60"
     return response
+
+
+def used_words(now: Standing) -> str:
+    """``2 of 5 used, 3 left``; what is left only where it can be used."""
+    row = now.subscription
+    if row is None:
+        return ""
+    counts = subscriptions.allowance(row)
+    if row.plan.is_unlimited:
+        return f"Unlimited. {counts.counted} booked this month"
+    used = f"{counts.counted} of {row.plan.session_limit} used"
+    return f"{used}, {counts.left(row.plan)} left" if now.state in (State.ACTIVE, State.ENDING) else used

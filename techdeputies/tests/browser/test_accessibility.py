@@ -10,9 +10,10 @@ from emails.services import delivery
 from emails.services.outbox import enqueue_email
 from sandbox.mailgun import StandIn
 from techdeputies import urls
-from techdeputies.tests.browser.atlas import NOT_PAGES, SIGHTS, TROUBLES, Sight, World, make_world
+from techdeputies.tests.browser.atlas import NOT_PAGES, SIGHTS, TROUBLES, Sight
 from techdeputies.tests.browser.harness import NARROW, WIDE, Visitor
 from techdeputies.tests.browser.measures import broken_rules, hard_to_press, sticking_out
+from techdeputies.tests.browser.world import World, make_world
 
 
 @pytest.fixture(scope="module")

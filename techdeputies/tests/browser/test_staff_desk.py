@@ -21,9 +21,9 @@ from emails.models import EmailJob, EmailSuppression, EmailTemplate
 from sandbox.mailgun import StandIn
 from settings_app.models import Setting
 from techdeputies.groups import make_groups
-from techdeputies.tests.browser.atlas import ACTOR, make_world
 from techdeputies.tests.browser.harness import WIDE, Visitor
 from techdeputies.tests.browser.measures import broken_rules
+from techdeputies.tests.browser.world import ACTOR, make_world
 from techdeputies.tests.desk import fill
 
 # The five pages of each table.
