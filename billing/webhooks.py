@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import DataError, Error, transaction
+from django.db import Error, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
@@ -70,12 +70,7 @@ def stripe(request: HttpRequest) -> HttpResponse:
 
 
 def _keep(event: Event) -> HttpResponse:
-    try:
-        is_new = inbox.store(event)
-    except DataError:
-        # PostgreSQL knows a reason against this payload that we do not; the hint is enough.
-        is_new = inbox.store(event, keeps_payload=False)
-    if not is_new:
+    if not inbox.store(event):
         return _answer(200, "Known already.")
     if event.is_handled:
         transaction.on_commit(inbox.wake, robust=True)

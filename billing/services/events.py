@@ -20,7 +20,6 @@ from billing.exceptions import CheckoutNotYours
 from billing.models import Payment
 from billing.services import checkout, disputes, refunds, syncing
 from billing.services.refunds import NotKnownYet
-from techdeputies.lib.plain import clean_values
 
 _TEXT = re.compile(r"[\x21-\x7e]+")
 _LONGEST_ID, _LONGEST_TYPE, _LONGEST_VERSION = 255, 100, 40
@@ -96,7 +95,7 @@ def read(body: Any) -> Event:
         created=created,
         api_version=_word(body.get("api_version"), _LONGEST_VERSION, "version") if body.get("api_version") else "",
         livemode=livemode,
-        payload=json.dumps(clean_values(_without_people(body))),
+        payload=json.dumps(_without_people(body)),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DataError, InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -121,24 +121,16 @@ class Report:
     has_more: bool = False
 
 
-def store(event: Event, *, source: str = "post", keeps_payload: bool = True) -> bool:
-    """Keep an event; False when it is known. One statement, so it needs no transaction.
+def store(event: Event, *, source: str = "post") -> bool:
+    """Keep an event; False when it is known. One statement, so it needs no transaction, and must not be in one.
 
     Of a type that needs nothing it is done at once, unless its mode or version must be told to staff.
     """
-    is_waiting = event.is_handled or not event.is_ours or _is_other_version(event.api_version, source)
-    state = StripeEventState.WAITING if is_waiting else StripeEventState.IGNORED
-    values: list[Any] = [
-        event.event_id,
-        event.event_type,
-        event.object_id,
-        event.created,
-        event.api_version,
-        event.livemode,
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_STORE, [*values, event.payload if keeps_payload else None, source, state.value, is_waiting])
-        return cursor.rowcount == 1
+    try:
+        return _insert(event, event.payload, source)
+    except DataError:
+        # PostgreSQL knows a reason against this payload (a NUL in a text, half a character); the hint is enough.
+        return _insert(event, None, source)
 
 
 def wake() -> None:
@@ -156,7 +148,7 @@ def apply_waiting(*, seconds: float = RUN_SECONDS, batch: int = BATCH) -> Report
             # More than one hand is needed: whoever is free joins in.
             wake()
         report.claimed += len(claimed)
-        if not _apply(claimed, deadline, report) or len(claimed) < batch:
+        if not _apply(claimed, deadline, report) or (len(claimed) < batch and time.monotonic() < deadline):
             return report
     report.has_more = True
     return report
@@ -185,6 +177,15 @@ def seconds_late() -> int:
 
 
 # --- Inside ---------------------------------------------------------------------------------------------
+
+
+def _insert(event: Event, payload: str | None, source: str) -> bool:
+    is_waiting = event.is_handled or not event.is_ours or _is_other_version(event.api_version, source)
+    state = StripeEventState.WAITING if is_waiting else StripeEventState.IGNORED
+    values: list[Any] = [event.event_id, event.event_type, event.object_id, event.created, event.api_version]
+    with connection.cursor() as cursor:
+        cursor.execute(_STORE, [*values, event.livemode, payload, source, state.value, is_waiting])
+        return cursor.rowcount == 1
 
 
 def _claim(limit: int) -> list[_Claimed]:

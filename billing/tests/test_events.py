@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -133,7 +134,7 @@ def test_an_event_that_comes_while_stripe_is_asked_is_looked_at_again(looks: _Lo
         if len(looks) == 1:
             keep(an_event())
 
-    looks.fail = meanwhile  # type: ignore[assignment]
+    looks.fail = meanwhile
 
     inbox.apply_waiting()
     assert looks == ["sub_1"]
@@ -182,7 +183,7 @@ def test_a_claim_takes_one_statement_and_no_lock_is_held_while_stripe_is_asked(l
 
 
 def test_a_failure_is_tried_again_after_growing_gaps_and_then_set_aside(looks: _Looks) -> None:
-    looks.fail = lambda object_id: ValueError("odd") if object_id == "sub_1" else None  # type: ignore[assignment]
+    looks.fail = lambda object_id: ValueError("odd") if object_id == "sub_1" else None
     keep(an_event(), an_event(object_id="sub_2"))
     gaps = []
 
@@ -204,13 +205,13 @@ def test_a_failure_is_tried_again_after_growing_gaps_and_then_set_aside(looks: _
 
 
 def test_staff_let_it_be_tried_again(looks: _Looks) -> None:
-    looks.fail = lambda object_id: ValueError("odd")  # type: ignore[assignment]
+    looks.fail = lambda object_id: ValueError("odd")
     keep(an_event())
     for _ in range(3):
         inbox.apply_waiting()
         let_time_pass()
     event = StripeEvent.objects.get()
-    looks.fail = lambda object_id: None  # type: ignore[assignment]
+    looks.fail = lambda object_id: None
 
     inbox.try_again(event)
     inbox.apply_waiting()
@@ -221,7 +222,7 @@ def test_staff_let_it_be_tried_again(looks: _Looks) -> None:
 
 
 def test_stripe_away_uses_no_try_up_and_stops_the_run(looks: _Looks) -> None:
-    looks.fail = lambda object_id: StripeUnavailable()  # type: ignore[assignment]
+    looks.fail = lambda object_id: StripeUnavailable()
     keep(*(an_event(object_id=f"sub_{number}") for number in range(9)))
 
     for _ in range(6):
@@ -230,13 +231,13 @@ def test_stripe_away_uses_no_try_up_and_stops_the_run(looks: _Looks) -> None:
 
     assert len(looks) == 6 * inbox.FAULTS_IN_A_ROW
     assert {(state, tries) for state, tries, _error in errors()} == {("waiting", 0)}
-    looks.fail = lambda object_id: None  # type: ignore[assignment]
+    looks.fail = lambda object_id: None
     apply_all()
     assert {state for _type, state in states()} == {"done"}
 
 
 def test_one_object_that_stripe_cannot_tell_of_holds_up_no_other(looks: _Looks) -> None:
-    looks.fail = lambda object_id: StripeUnavailable() if object_id == "sub_1" else None  # type: ignore[assignment]
+    looks.fail = lambda object_id: StripeUnavailable() if object_id == "sub_1" else None
     keep(an_event(), *(an_event(object_id=f"sub_{number}") for number in range(2, 9)))
 
     inbox.apply_waiting()
@@ -245,7 +246,7 @@ def test_one_object_that_stripe_cannot_tell_of_holds_up_no_other(looks: _Looks) 
 
 
 def test_a_worker_that_is_stopped_gives_back_what_it_holds(looks: _Looks) -> None:
-    looks.fail = lambda object_id: SoftTimeLimitExceeded() if len(looks) == 2 else None  # type: ignore[assignment]
+    looks.fail = lambda object_id: SoftTimeLimitExceeded() if len(looks) == 2 else None
     keep(*(an_event(object_id=f"sub_{number}") for number in range(5)))
 
     with pytest.raises(SoftTimeLimitExceeded):
@@ -263,6 +264,16 @@ def test_a_run_out_of_time_gives_back_what_it_holds(looks: _Looks) -> None:
 
     assert looks == []
     assert inbox.apply_waiting().looks == 3
+
+
+def test_a_run_out_of_time_says_that_there_is_more(looks: _Looks, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(*(an_event(object_id=f"sub_{number}") for number in range(3)))
+    looks.fail = lambda object_id: time.sleep(0.2)
+
+    assert inbox.apply_waiting(seconds=0.1).has_more
+
+    assert len(looks) == 1
+    assert not inbox.apply_waiting().has_more
 
 
 def test_late_events_are_told_of(caplog: pytest.LogCaptureFixture) -> None:
