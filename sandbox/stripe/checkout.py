@@ -230,12 +230,13 @@ def success_address(session: Object) -> str:
 # --- too late -----------------------------------------------------------------------------------------
 def expire(account: Account, session_id: str) -> Object:
     """Close an open session: nothing is owed. Sessions live by the real clock, whatever was renewed ahead of time."""
-    with account.transaction(), account.changing(session_id) as session:
-        if session["status"] != "open":
-            raise ValueError(f"The session is {session['status']}.")
-        session.update(status="expired", url=None)
-    account.emit("checkout.session.expired", session)
-    return session
+    with account.transaction():
+        with account.changing(session_id) as session:
+            if session["status"] != "open":
+                raise ValueError(f"The session is {session['status']}.")
+            session.update(status="expired", url=None)
+        account.emit("checkout.session.expired", session)
+        return session
 
 
 def expire_due(account: Account) -> None:
