@@ -98,6 +98,21 @@ class TestPaying:
         assert url in own_links(waiting, url)
         assert "Your Standard plan has started." in words(client.get(url))
 
+    @pytest.mark.parametrize("status", [400, 401, 429, 500])
+    def test_back_on_a_bad_day_nobody_is_told_that_nothing_was_taken(
+        self, stripe: StandIn, user: User, status: int
+    ) -> None:
+        session_id = open_session(user)
+        stripe.pay(session_id)
+        stripe.faults.add(status, on="GET /v1/checkout/sessions")
+        client = signed_in(user)
+
+        waiting = client.get(RETURN, {"session_id": session_id})
+
+        assert waiting.status_code == 200
+        assert "Please do not pay a second time" in words(waiting)
+        assert "Your Standard plan has started." in words(client.get(RETURN, {"session_id": session_id}))
+
     def test_page_that_ran_out_took_nothing(self, stripe: StandIn, user: User) -> None:
         session_id = open_session(user)
         stripe.expire(session_id)

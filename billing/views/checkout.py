@@ -21,7 +21,6 @@ from billing.exceptions import (
     PaymentPending,
     PlanNotOffered,
     SharesPlanAlready,
-    StripeRefused,
     StripeUnavailable,
 )
 from billing.models import Checkout, CheckoutState, Plan
@@ -131,9 +130,10 @@ def checkout_return(request: HttpRequest) -> HttpResponse:
     try:
         with gateway.within(STRIPE_SECONDS):
             found = buying.fulfil(session_id, user=user)
-    except (CheckoutNotYours, StripeRefused) as unknown:
+    except CheckoutNotYours as unknown:
         raise Http404 from unknown
-    except StripeUnavailable:
+    except DomainError:
+        # Whatever it is, money may be on its way: the page asks for patience, and the sweep goes on looking.
         return _still_checking(request, is_down=True)
     if found.state in (CheckoutState.EXPIRED, CheckoutState.FAILED):
         return _not_paid(request, user, found)
