@@ -53,8 +53,8 @@ def raise_alert(
             context={
                 "kind_words": alert.get_kind_display(),
                 "alert_words": alert.words,
-                "button_url": f"{settings.SITE_URL}{reverse('admin:index')}",
-                "button_text": "Open the staff desk",
+                "button_url": f"{settings.SITE_URL}{reverse('admin:billing_staffalert_change', args=[alert.pk])}",
+                "button_text": "Look at it on the staff desk",
             },
         )
     return alert
