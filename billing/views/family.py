@@ -56,7 +56,7 @@ def _page(request: HttpRequest, form: InviteForm) -> HttpResponse:
         ]
         context = {"owner": family_mails.first_name_of(subscription.user), "rows": rows, "why_not": plan.why_not}
         return render(request, "billing/family_shared.html", context)
-    return render(request, "billing/family.html", {"form": form, **_own(subscription, user), "why_not": plan.why_not})
+    return render(request, "billing/family.html", {"form": form, **_own(subscription, user)})
 
 
 def _own(subscription: UserSubscription, user: User) -> dict[str, Any]:
