@@ -182,7 +182,7 @@ def test_an_event_has_the_fields_of_the_payload_that_was_checked(shop: Shop, nam
 
 
 def test_every_checked_payload_is_played() -> None:
-    assert set(PLAYS) == {file.stem for file in DATA.glob("*.json")}
+    assert set(PLAYS) == {file.stem for file in DATA.glob("*.json")} - {"index"}
 
 
 TYPES: dict[str, type] = {
