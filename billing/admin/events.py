@@ -24,7 +24,7 @@ from techdeputies.lib.admin_words import link_to, tag
 class StripeEventAdmin(ReadOnlyAdmin):
     """An event is a hint; its own words are not shown, since Stripe's dashboard has them and who may see them."""
 
-    list_display = ("received_at", "event_type", "object_id", "situation", "attempt_count", "source")
+    list_display = ("received_at", "event_type", "object_id", "situation", "attempt_count")
     list_filter = ("state", "source", "received_at")
     ordering = ("-id",)
     search_fields = ("event_id__exact", "object_id__exact", "event_type__exact")

@@ -88,7 +88,7 @@ class GivenBackFilter(admin.SimpleListFilter):
 
 @admin.register(Payment)
 class PaymentAdmin(FigurePages, ReadOnlyAdmin):
-    list_display = ("paid_at", "person", "what", "kind", "amount", "back")
+    list_display = ("paid_at", "person", "what", "amount", "back")
     list_filter = ("kind", GivenBackFilter, "paid_at")
     list_select_related = ("user", "subscription__plan")
     linked_lookups = ("user__id__exact", "subscription__id__exact")

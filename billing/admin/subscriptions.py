@@ -213,8 +213,12 @@ class UserSubscriptionAdmin(ReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        may_act = {"may_act": self.has_grant_permission(request)}
-        return super().change_view(request, object_id, form_url, {**may_act, **(extra_context or {})})
+        row: UserSubscription | None = self.get_object(request, object_id)
+        context = {
+            "may_act": self.has_grant_permission(request),
+            "subtitle": f"{row.user}: {plan_words(row)}" if row is not None else "",
+        }
+        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def grant_view(self, request: HttpRequest) -> HttpResponse:
         """Give this person a plan."""

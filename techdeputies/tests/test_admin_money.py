@@ -201,6 +201,7 @@ class TestPlansOfPeople:
 
         page = client.get(reverse("admin:billing_usersubscription_change", args=[number])).content.decode()
         assert "Next payment" in page
+        assert "Margaret Ellis: Standard, active" in page
         assert "Ask Stripe again" not in page
         for name in ("ask", "end"):
             address = reverse(f"admin:billing_usersubscription_{name}", args=[number])
