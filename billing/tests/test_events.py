@@ -399,8 +399,13 @@ def test_all_events_sixteen_times_at_once_act_once(stripe: StandIn, settings: An
 @racing
 def test_one_waiting_event_is_taken_by_one_worker(looks: _Looks) -> None:
     keep(an_event())
+    looks.fail = lambda object_id: time.sleep(1.0)  # while one asks, the others come
 
-    reports = race(lambda _place: inbox.apply_waiting(), range(16))
+    def work(place: int) -> Any:
+        time.sleep(place / 20)
+        return inbox.apply_waiting()
+
+    reports = race(work, range(16))
 
     assert looks == ["sub_1"]
     assert sum(report.claimed for report in reports) == 1
