@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, reverse
 from accounts.models import User
 from accounts.services import sign_up
 from accounts.tests.factories import make_admin
-from billing.models import UserSubscription
+from billing.models import Payment, StaffAlert, UserSubscription
 from booking.models import Booking, CalendarEvent
 from emails.models import EmailJob, EmailSuppression, EmailTemplate
 from sandbox.mailgun import StandIn
@@ -34,6 +34,10 @@ OWN_PAGES: dict[str, tuple[type[models.Model] | None, tuple[str, ...]]] = {
     "accounts_user_act": (User, ("reset",)),
     "billing_usersubscription_grant": (None, ()),
     "billing_usersubscription_end": (UserSubscription, ()),
+    "billing_usersubscription_ask": (UserSubscription, ()),
+    "billing_payment_refund": (Payment, ()),
+    "billing_payment_figures": (None, ()),
+    "billing_staffalert_settle": (StaffAlert, ()),
     "emails_emailjob_queue": (None, ()),
     "emails_emailjob_report": (None, ()),
     "emails_emailjob_resume": (None, ()),
@@ -49,6 +53,7 @@ OWN_PAGES: dict[str, tuple[type[models.Model] | None, tuple[str, ...]]] = {
 }
 # Redirects, answers for scripts, and a mail's own HTML, in which no script of a test may run either.
 NOT_PAGES = {
+    "billing_payment_figures_file",
     "emails_emailjob_look",
     "emails_emailtemplate_look",
     "login",
@@ -69,12 +74,12 @@ def transactional_db(looking: tuple[str, StandIn]) -> None:
     fill()
     sign_up(name="Ruth", email="ruth@example.com", password="porch lantern river walk", browser="", actor=ACTOR)
     Setting.objects.create(key="booking_notice_hours", value="3")
-    make_admin(email="owner@example.com")
+    make_admin(email="desk@example.com")
 
 
 @pytest.fixture
 def staff(transactional_db: None, onlooker: Visitor) -> Visitor:
-    return onlooker.is_signed_in_as(User.objects.get(email="owner@example.com"))
+    return onlooker.is_signed_in_as(User.objects.get(email="desk@example.com"))
 
 
 def open_page(staff: Visitor, name: str, *args: Any) -> int:
