@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import worker_ready
 
 from billing import gateway
@@ -149,6 +150,8 @@ def _each(*jobs: Callable[[], object]) -> None:
                 job()
             except StripeUnavailable:
                 logger.warning("stripe_job_put_off", job=job.__name__)
+            except SoftTimeLimitExceeded:
+                raise
             except Exception:
                 logger.exception("stripe_job_failed", job=job.__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
@@ -15,8 +16,8 @@ from billing.models import Plan, PlanChange, PlanPrice
 from techdeputies.lib.admin_words import link_to, tag
 from techdeputies.lib.money import money, money_list
 
-LEAST_CENTS = 50
-"""Stripe takes no smaller sum in US dollars."""
+LEAST_CENTS = 500
+"""A plan for less than $5 is no plan: somebody has written dollars where cents are meant."""
 
 NEW_PRICE = (
     "New people pay {} a month from now on. It is brought to Stripe by itself the next time somebody chooses this "
@@ -50,8 +51,16 @@ class PlanForm(forms.ModelForm):
     def clean_price_in_cents(self) -> int:
         cents: int = self.cleaned_data["price_in_cents"]
         if cents < LEAST_CENTS:
-            raise forms.ValidationError("Stripe takes no sum below 50 cents. Please write a bigger one.")
+            raise forms.ValidationError(
+                f"That would be {money(cents)} a month. Write the price in cents: 5900 is $59. The least is $5."
+            )
         return cents
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if not re.fullmatch(r"[a-z0-9-]{1,60}", name) or name == "forget":
+            raise forms.ValidationError("Please use small letters, digits and dashes only, such as standard.")
+        return name
 
 
 @admin.register(Plan)

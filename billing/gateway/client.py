@@ -113,8 +113,12 @@ def call(work: Callable[[Any], Any]) -> Any:
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         logger.exception("stripe_key_not_accepted", request_id=error.request_id)
         raise StripeUnavailable from error
+    except stripe.RateLimitError as error:
+        # Stripe is there; only we ask too much.
+        logger.warning("stripe_asked_too_much", request_id=error.request_id)
+        raise StripeUnavailable from error
     except stripe.StripeError as error:
-        # Connection faults, 429, 5xx, and answers that are no JSON.
+        # Connection faults, 5xx, and answers that are no JSON.
         breaker.fault()
         logger.warning("stripe_unavailable", error=type(error).__name__, request_id=error.request_id)
         raise StripeUnavailable from error

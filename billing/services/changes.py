@@ -94,13 +94,20 @@ def forget_change(*, user: User) -> UserSubscription:
 
 
 def cancel(*, user: User) -> UserSubscription:
-    """Stop the plan when the paid month is over; a change that was planned is forgotten. Once is enough."""
+    """Stop the plan when the paid month is over; a change that was planned is forgotten. Once is enough.
+
+    A plan with a failed payment stops at once: the month it owes for was never given, so Stripe must not go on
+    trying to collect it.
+    """
     row = own(user)
     current = gateway.subscription(str(row.stripe_subscription_id))
     with _unsure():
         if current.is_live and current.ends_at is None:
             _release(current)
-            gateway.cancel_at_period_end(current.id)
+            if current.status in ("past_due", "unpaid"):
+                syncing.cancel_now(current.id)
+            else:
+                gateway.cancel_at_period_end(current.id)
         return _bring_up_to_date(row)
 
 

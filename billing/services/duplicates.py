@@ -68,7 +68,8 @@ def unsettled() -> list[UserSubscription]:
 @transaction.atomic
 def _give_back(row: UserSubscription, payment: Payment) -> None:
     payment = Payment.objects.select_for_update(no_key=True).get(pk=payment.pk)
-    if payment.refunds.counting().exists():
+    if payment.refunds.exists():
+        # Also one that failed: how that money goes back is for staff to decide.
         return
     try:
         refunds.ask(payment=payment, amount_cents=payment.left_cents, reason=REASON)

@@ -40,6 +40,9 @@ TRIES = 3
 FIRST_WAIT_SECONDS = 30.0
 WAIT_GROWS_BY = 10.0
 STRIPE_WAIT_SECONDS = 30.0
+BEHIND_WAIT_SECONDS = 5.0
+"""Of events behind those that met a Stripe out of reach: shorter, so that next time they come first."""
+
 FAULTS_IN_A_ROW = 3
 REASON_LENGTH = 1_000
 LATE_AFTER = timedelta(minutes=5)
@@ -206,7 +209,7 @@ def _apply(claimed: list[_Claimed], deadline: float, report: Report) -> bool:
         rest = [event.id for group in waiting.values() for event in group]
         if rest:
             report.put_off += len(rest)
-            _put_off(rest, STRIPE_WAIT_SECONDS if faults >= FAULTS_IN_A_ROW else 0)
+            _put_off(rest, BEHIND_WAIT_SECONDS if faults >= FAULTS_IN_A_ROW else 0)
     return faults < FAULTS_IN_A_ROW
 
 

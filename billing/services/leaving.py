@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 
 from accounts import services as accounts
@@ -51,6 +52,8 @@ def stop_plans_of_leavers() -> int:
         except (StripeUnavailable, StripeRefused) as error:
             logger.warning("deletion_waits_for_stripe", user_id=user.pk, error=type(error).__name__)
             accounts.note_deletion_delay(user=user)
+        except SoftTimeLimitExceeded:
+            raise
         except Exception:
             # Whatever is wrong with one, the others must not pay on for it.
             logger.exception("deletion_stuck", user_id=user.pk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
@@ -13,11 +14,14 @@ from accounts.models import User
 from billing.gateway import StripeInvoice
 from billing.models import Payment, PaymentKind, Plan, SubscriptionStatus, UserSubscription
 from billing.services import subscriptions
+from emails.exceptions import InvalidRecipient
 from emails.models import EmailJob
 from emails.services.outbox import enqueue_email
 from settings_app.services import zone_for
 from techdeputies.lib.money import money
 from techdeputies.lib.times import day_words, long_date, month_day
+
+logger = structlog.get_logger(__name__)
 
 STALE = timedelta(days=30)
 """News of an end older than this is no news: it comes from old data moving in."""
@@ -72,7 +76,7 @@ def send_change_planned(row: UserSubscription, *, schedule_id: str) -> EmailJob 
     zone = zone_for(row.user)
     return _send_change(
         row,
-        occasion=f"schedule:{schedule_id}",
+        occasion=f"schedule:{schedule_id}:{row.next_plan_id}:{int(row.current_period_end.timestamp())}",
         plans=(row.plan, row.next_plan),
         from_day=long_date(row.current_period_end, zone),
         paid_now="Nothing",
@@ -223,15 +227,20 @@ def _send(
     user: User = row.user
     if not user.is_active:
         return None
-    return enqueue_email(
-        template=template,
-        occasion=occasion,
-        to=user.email,
-        name=user.name or "",
-        context={
-            "first_name": user.first_name_words,
-            **facts,
-            "button_url": f"{settings.SITE_URL}{path}",
-            "button_text": button,
-        },
-    )
+    try:
+        return enqueue_email(
+            template=template,
+            occasion=occasion,
+            to=user.email,
+            name=user.name or "",
+            context={
+                "first_name": user.first_name_words,
+                **facts,
+                "button_url": f"{settings.SITE_URL}{path}",
+                "button_text": button,
+            },
+        )
+    except InvalidRecipient:
+        # An old address that no mail can go to must not keep money from being written down.
+        logger.warning("plan_mail_not_possible", template=template, user_id=user.pk)
+        return None

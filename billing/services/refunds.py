@@ -7,6 +7,7 @@ no sum goes back twice. How much of a payment is gone is recounted from rows und
 from __future__ import annotations
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
@@ -123,7 +124,7 @@ def send_asked() -> int:
     for refund in list(asked[:BATCH]):
         try:
             send(refund)
-        except StripeUnavailable:
+        except (StripeUnavailable, SoftTimeLimitExceeded):
             raise
         except Exception:
             # One that cannot be understood does not keep the others from their turn.

@@ -23,12 +23,13 @@ from billing.models import (
     AlertKind,
     Checkout,
     Payment,
+    PaymentKind,
     Plan,
     PlanPrice,
     SubscriptionStatus,
     UserSubscription,
 )
-from billing.services import alerts, duplicates, family, payments, plan_mails, reads, subscriptions
+from billing.services import alerts, duplicates, family, payments, plan_mails, reads, refunds, subscriptions
 from billing.signals import subscription_ended
 
 logger = structlog.get_logger(__name__)
@@ -153,6 +154,8 @@ def _duplicates(row: UserSubscription) -> list[UserSubscription]:
 def _find(current: StripeSubscription, paid: StripeInvoice | None, read: int) -> _Found | None:
     user = _person(current)
     plan = _plan_of(current.price_id)
+    if user is not None and plan is None:
+        plan = _plan_so_far(current, paid)
     if current.latest_invoice is not None and current.latest_invoice.is_paid and paid is None:
         paid = current.latest_invoice
     if user is None or plan is None:
@@ -184,6 +187,23 @@ def _person(current: StripeSubscription) -> User | None:
         .first()
     )
     return checkout.user if checkout is not None else None
+
+
+def _plan_so_far(current: StripeSubscription, paid: StripeInvoice | None) -> Plan | None:
+    """The plan of the row, for a price that somebody made at Stripe by hand; staff are told once."""
+    row = UserSubscription.objects.select_related("plan", "user").filter(stripe_subscription_id=current.id).first()
+    if row is None:
+        return None
+    if current.is_live:
+        alerts.raise_alert(
+            kind=AlertKind.UNKNOWN_PAYER,
+            cause=f"subscription:{current.id}:price:{current.price_id}",
+            words=f"Subscription {current.id} has a price at Stripe that is none of our plans. "
+            "The person keeps the plan they had. Please look at it in Stripe's dashboard.",
+            user=row.user,
+            subscription=row,
+        )
+    return row.plan
 
 
 def _plan_of(stripe_price_id: str) -> Plan | None:
@@ -313,13 +333,25 @@ def _record(row: UserSubscription, invoice: StripeInvoice) -> Payment | None:
     if invoice.amount_paid_cents == 0:
         return None
     plan = _plan_of(invoice.price_id) or row.plan
-    payment, _is_new = payments.record(row, invoice, plan)
+    payment, is_new = payments.record(row, invoice, plan)
+    if is_new and payment.kind == PaymentKind.PLAN_START:
+        _give_back_to_leaver(row, payment)
     if row.status in _LIVE:
         # Queued once under its cause, so a run that died between the payment and its mail is made good.
         with transaction.atomic():
             old_plan = _plan_of(invoice.credited_price_id) if invoice.credited_price_id else None
             plan_mails.send_receipt(row, payment, invoice=invoice, plan=plan, old_plan=old_plan)
     return payment
+
+
+def _give_back_to_leaver(row: UserSubscription, payment: Payment) -> None:
+    """Somebody who had asked to be forgotten, and paid all the same, gets the money back."""
+    user = User.objects.get(pk=row.user_id)
+    since = user.deletion_asked_at or user.deleted_at
+    if since is None or payment.paid_at < since or row.duplicate_of_id is not None:
+        return
+    with transaction.atomic():
+        refunds.ask(payment=payment, amount_cents=payment.left_cents, reason="Paid while the account was closing.")
 
 
 def _tell_of_failure(row: UserSubscription, invoice: StripeInvoice) -> None:

@@ -647,3 +647,22 @@ def test_stopping_and_keeping_at_once_ends_as_stripe_says(user: User, own: UserS
 def test_a_checkout_is_refused_while_a_plan_is_live(user: User, own: UserSubscription, premium: Plan) -> None:
     with pytest.raises(exceptions.HasPlanAlready):
         checkout.begin_plan(user=user, plan=premium)
+
+
+def test_a_plan_that_owes_money_stops_at_once_and_nothing_more_is_taken(
+    stripe: StandIn, user: User, standard: Plan
+) -> None:
+    row = bought(stripe, user, standard, FAILS_LATER_CARD)
+    number = str(row.stripe_subscription_id)
+    stripe.renew(number)
+    syncing.sync_subscription(number)
+
+    changes.cancel(user=user)
+
+    row.refresh_from_db()
+    assert row.status == SubscriptionStatus.CANCELLED
+    assert at_stripe(row).status == "canceled"
+    stripe.set_card(str(user_customer(user)), GOOD_CARD)
+    with pytest.raises(ValueError, match="canceled"):
+        stripe.retry(number)
+    assert Payment.objects.count() == 1

@@ -17,6 +17,7 @@ from billing.models import (
     Payment,
     PaymentKind,
     Plan,
+    PlanPrice,
     Refund,
     StaffAlert,
     SubscriptionStatus,
@@ -346,3 +347,55 @@ def test_plans_of_which_nothing_was_heard_are_asked_for(stripe: StandIn, user: U
     assert renewals.sync_late() == 1
     row.refresh_from_db()
     assert row.status == SubscriptionStatus.CANCELLED
+
+
+def test_a_price_made_by_hand_at_stripe_keeps_the_plan_moving_and_is_shown_to_staff(
+    stripe: StandIn, user: User, plan: Plan
+) -> None:
+    row = start(stripe, user, plan)
+    number = str(row.stripe_subscription_id)
+    PlanPrice.objects.update(stripe_price_id="price_of_nobody")
+    gateway.cancel_at_period_end(number)
+
+    syncing.sync_subscription(number)
+    row.refresh_from_db()
+    assert (row.plan, row.ends_at) == (plan, row.current_period_end)
+    assert StaffAlert.objects.get().kind == AlertKind.UNKNOWN_PAYER
+
+    gateway.cancel_now(number)
+    syncing.sync_subscription(number)
+    row.refresh_from_db()
+    assert row.status == SubscriptionStatus.CANCELLED
+
+
+def test_who_pays_while_the_account_is_closing_gets_the_money_back(stripe: StandIn, user: User, plan: Plan) -> None:
+    User.objects.filter(pk=user.pk).update(deletion_asked_at=timezone.now() - timedelta(minutes=1))
+    row = start(stripe, user, plan)
+
+    refund = Refund.objects.get()
+    assert (refund.amount_cents, refund.payment.subscription) == (9900, row)
+
+
+def test_a_refund_of_a_second_plan_that_failed_is_left_to_staff(stripe: StandIn, user: User, plan: Plan) -> None:
+    numbers = [buy(stripe, user, plan) for _ in range(2)]
+    for number in numbers:
+        syncing.sync_invoice(invoice_of(number))
+    Refund.objects.update(state="failed")
+
+    for number in numbers:
+        syncing.sync_invoice(invoice_of(number))
+
+    assert Refund.objects.count() == 1
+
+
+def test_an_address_no_mail_can_go_to_keeps_no_money_from_being_written(stripe: StandIn, plan: Plan) -> None:
+    person = make_user(name="Old Address")
+    number = buy(stripe, person, plan)
+    User.objects.filter(pk=person.pk).update(email="old..dots@example.com")
+
+    assert syncing.sync_invoice(invoice_of(number)) is not None
+    gateway.cancel_now(number)
+    syncing.sync_subscription(number)
+
+    assert UserSubscription.objects.get().status == SubscriptionStatus.CANCELLED
+    assert mails() == []

