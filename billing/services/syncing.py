@@ -98,10 +98,7 @@ def sync_invoice(stripe_invoice_id: str) -> Payment | None:
     if not invoice.is_paid:
         _tell_of_failure(row, invoice)
         return None
-    payment = _record(row, invoice)
-    if row.duplicate_of_id is not None:
-        duplicates.settle(row)
-    return payment
+    return _record(row, invoice)
 
 
 def cancel_now(stripe_subscription_id: str) -> None:
@@ -155,7 +152,7 @@ def _find(current: StripeSubscription, paid: StripeInvoice | None, read: int) ->
     user = _person(current)
     plan = _plan_of(current.price_id)
     if user is not None and plan is None:
-        plan = _plan_so_far(current, paid)
+        plan = _plan_so_far(current)
     if current.latest_invoice is not None and current.latest_invoice.is_paid and paid is None:
         paid = current.latest_invoice
     if user is None or plan is None:
@@ -189,7 +186,7 @@ def _person(current: StripeSubscription) -> User | None:
     return checkout.user if checkout is not None else None
 
 
-def _plan_so_far(current: StripeSubscription, paid: StripeInvoice | None) -> Plan | None:
+def _plan_so_far(current: StripeSubscription) -> Plan | None:
     """The plan of the row, for a price that somebody made at Stripe by hand; staff are told once."""
     row = UserSubscription.objects.select_related("plan", "user").filter(stripe_subscription_id=current.id).first()
     if row is None:

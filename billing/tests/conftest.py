@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
+from accounts.models import User
+from accounts.tests.factories import make_user
 from billing.gateway import client
+from billing.models import Plan, UserSubscription
+from billing.tests.changing import bought
+from billing.tests.factories import make_plan
 from sandbox.stripe import StandIn
 
 
@@ -31,3 +36,36 @@ def stripe_down(settings: Any) -> Iterator[None]:
     client.breaker.success()
     yield
     client.breaker.success()
+
+
+# --- A person and plans, where a test names no others ---------------------------------------------------
+@pytest.fixture
+def user() -> User:
+    return make_user(name="Margaret Ellis", email="margaret@example.com")
+
+
+@pytest.fixture
+def basic() -> Plan:
+    return make_plan(name="basic", display_name="Basic", price_in_cents=4900, session_limit=2, family_size=1)
+
+
+@pytest.fixture
+def standard() -> Plan:
+    return make_plan(name="standard", display_name="Standard", price_in_cents=9900)
+
+
+@pytest.fixture
+def premium() -> Plan:
+    return make_plan(name="premium", display_name="Premium", price_in_cents=19900, session_limit=0, family_size=5)
+
+
+@pytest.fixture
+def own(stripe: StandIn, user: User, standard: Plan) -> UserSubscription:
+    """Standard, bought a moment ago."""
+    return bought(stripe, user, standard)
+
+
+@pytest.fixture
+def plan(standard: Plan) -> Plan:
+    """The plan of a test that needs only one."""
+    return standard
